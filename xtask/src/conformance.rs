@@ -157,7 +157,7 @@ impl Programs {
 }
 
 fn released(name: &str) -> Result<PathBuf> {
-    workspace::build(&["build", "--release", "--package", "conformance", "--bins"])?
+    workspace::build(&["build", "--locked", "--release", "--package", "conformance", "--bins"])?
         .into_iter()
         .find(|built| built.name == name)
         .map(|built| built.path)
@@ -318,6 +318,9 @@ fn report(
     if failed == 0 {
         Ok(())
     } else {
+        println!(
+            "what was said is in xtask/conformance/<side>/<scenario>/log.txt of the target folder"
+        );
         Err(Failure::new(format!("{failed} of {} scenarios did not pass", scenarios.len())))
     }
 }

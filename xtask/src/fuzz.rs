@@ -61,7 +61,16 @@ fn run(only: &[String], inputs: u64, seconds: u64) -> Result {
     let flags = std::env::var("RUSTFLAGS").unwrap_or_default();
     // With a target named, the flags reach only what is fuzzed, and not the build scripts.
     let built = workspace::build_with(
-        &["build", "--release", "--bins", "--manifest-path", &manifest, "--target", &target],
+        &[
+            "build",
+            "--locked",
+            "--release",
+            "--bins",
+            "--manifest-path",
+            &manifest,
+            "--target",
+            &target,
+        ],
         &[("RUSTFLAGS", format!("{flags} {COVERAGE}"))],
     )?;
     let programs: Vec<_> = built

@@ -1,6 +1,7 @@
 //! Running other programs: shown, timed, and never left behind.
 
 use std::io::{BufRead, BufReader, IsTerminal};
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
@@ -11,7 +12,7 @@ use crate::failure::{Context, Failure, Result};
 /// How long a pipe may stay open after its program ended. Only a grandchild can hold it open.
 const LINGER: Duration = Duration::from_secs(2);
 
-/// The command line as one would type it.
+/// The command line as one would type it; the program without its folder.
 pub(crate) fn shown(command: &Command) -> String {
     let mut line = String::new();
     for (name, value) in command.get_envs() {
@@ -19,7 +20,8 @@ pub(crate) fn shown(command: &Command) -> String {
             line += &format!("{}={:?} ", name.display(), value.display().to_string());
         }
     }
-    line += &command.get_program().to_string_lossy();
+    let program = Path::new(command.get_program());
+    line += &program.file_name().unwrap_or(program.as_os_str()).to_string_lossy();
     for argument in command.get_args() {
         let argument = argument.to_string_lossy();
         let plain = !argument.is_empty() && !argument.contains([' ', '"', '\'', '$', '*']);

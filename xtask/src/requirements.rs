@@ -64,7 +64,7 @@ fn run(strict: bool, shape: bool) -> Result {
     for problem in &problems {
         println!("✗ {problem}");
     }
-    Err(Failure::new(format!("{} problems in the ledger", problems.len())))
+    Err(Failure::new(format!("problems in the ledger: {}", problems.len())))
 }
 
 /// How many requirements each page has for each side, and how they stand.

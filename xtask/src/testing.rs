@@ -39,7 +39,7 @@ pub(crate) fn step() -> Result {
 }
 
 fn run(selection: &[&str]) -> Result<Report> {
-    let mut build = vec!["test", "--no-run"];
+    let mut build = vec!["test", "--no-run", "--locked"];
     build.extend(selection);
     let names: BTreeMap<String, String> = workspace::build(&build)?
         .into_iter()
@@ -51,7 +51,11 @@ fn run(selection: &[&str]) -> Result<Report> {
 
     let mut command = workspace::cargo();
     // Colours would hide the words that are looked for.
-    command.arg("test").args(selection).arg("--no-fail-fast").env("CARGO_TERM_COLOR", "never");
+    command
+        .args(["test", "--locked"])
+        .args(selection)
+        .arg("--no-fail-fast")
+        .env("CARGO_TERM_COLOR", "never");
     println!("$ {}", process::shown(&command));
     let mut report = Report::new(names);
     let status = process::follow(&mut command, LIMIT, |line| {

@@ -163,6 +163,7 @@ pub(crate) fn program(kind: &str, name: &str) -> Result<PathBuf> {
     }
     let built = build(&[
         "build",
+        "--locked",
         "--workspace",
         "--exclude",
         "xtask",
