@@ -131,7 +131,7 @@ mod tests {
         let read = |text: &'static str| read(text.as_bytes()).unwrap();
         assert!(matches!(
             read(r#"{"jsonrpc":"2.0","id":1,"result":{}}"#),
-            ServerEnvelope::Response { id: Some(RequestId::Number(1)), outcome: Ok(_) }
+            ServerEnvelope::Response { id: Some(RequestId::Integer(1)), outcome: Ok(_) }
         ));
         assert!(matches!(
             read(r#"{"jsonrpc":"2.0","id":null,"error":{"code":-32700,"message":"m"}}"#),
@@ -185,7 +185,7 @@ mod tests {
             ("plain text", None),
             ("", None),
         ] {
-            assert_eq!(id_of_broken(text.as_bytes()), id.map(RequestId::Number), "{text}");
+            assert_eq!(id_of_broken(text.as_bytes()), id.map(RequestId::Integer), "{text}");
         }
     }
 }

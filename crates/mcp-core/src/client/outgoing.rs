@@ -166,7 +166,7 @@ mod tests {
     fn a_message_is_one_line() {
         let pretty: RawJson = serde_json::from_str("{\r\n  \"a\": \"x\\n\"\n}").unwrap();
         let fields = Fields::from([(Cow::Borrowed("arguments"), pretty)]);
-        let (capabilities, more) = (JsonObject::new(), Meta::new());
+        let (capabilities, more) = (RawJson::from(serde_json::json!({})), Meta::new());
         let id = RequestId::from(1);
         let body =
             message(Some(&id), "tools/call", &fields, &Fields::new(), meta(&capabilities, &more))
@@ -182,7 +182,7 @@ mod tests {
         let old = Fields::from([(Cow::Borrowed("requestState"), RawJson::null())]);
         let new =
             Fields::from([(Cow::Borrowed("requestState"), RawJson::from_serialize("s").unwrap())]);
-        let (capabilities, more) = (JsonObject::new(), Meta::new());
+        let (capabilities, more) = (RawJson::from(serde_json::json!({})), Meta::new());
         let body = message(None, "m", &old, &new, meta(&capabilities, &more)).unwrap();
         let text = std::str::from_utf8(&body).unwrap();
         assert_eq!(text.matches("requestState").count(), 1, "{text}");
