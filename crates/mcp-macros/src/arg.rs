@@ -27,9 +27,20 @@ const KEYWORDS: &[(&str, &str)] = &[
 ];
 
 /// Attributes of schemars that are handed on as they are.
-const SCHEMARS: &[&str] =
-    &["title", "example", "deprecated", "range", "length", "regex", "email", "url", "inner", "with",
-      "schema_with", "extend"];
+const SCHEMARS: &[&str] = &[
+    "title",
+    "example",
+    "deprecated",
+    "range",
+    "length",
+    "regex",
+    "email",
+    "url",
+    "inner",
+    "with",
+    "schema_with",
+    "extend",
+];
 
 /// What a missing argument becomes.
 pub(crate) enum Missing {

@@ -141,7 +141,8 @@ fn check_together(
     });
     for (parameter, _) in &options.headers {
         if !whole && !arguments.iter().any(|argument| argument.field == *parameter) {
-            errors.push(Error::new(parameter.span(), format!("no argument is named `{parameter}`")));
+            errors
+                .push(Error::new(parameter.span(), format!("no argument is named `{parameter}`")));
         }
     }
     if let (Kind::Resource, Some(uri)) = (kind, &options.uri) {
@@ -179,12 +180,7 @@ fn arguments(parameters: &[Parameter]) -> impl Iterator<Item = &Argument> {
     })
 }
 
-fn write(
-    kind: Kind,
-    options: &Options,
-    parameters: &[Parameter],
-    function: ItemFn,
-) -> TokenStream {
+fn write(kind: Kind, options: &Options, parameters: &[Parameter], function: ItemFn) -> TokenStream {
     let ItemFn { attrs, vis, sig, block, .. } = function;
     let (name, inputs, output) = (&sig.ident, &sig.inputs, &sig.output);
     let docs = docs::of(&attrs);
@@ -362,12 +358,7 @@ fn steps(
 }
 
 /// The struct that the arguments are read into, with the functions that its fields need.
-fn gathered(
-    kind: Kind,
-    core: &TokenStream,
-    parameters: &[Parameter],
-    name: &Ident,
-) -> TokenStream {
+fn gathered(kind: Kind, core: &TokenStream, parameters: &[Parameter], name: &Ident) -> TokenStream {
     let private = quote!(#core::__private);
     let (serde, schemars) = (path_text(core, "serde"), path_text(core, "schemars"));
     let title = wire_name(name);

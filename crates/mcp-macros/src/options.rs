@@ -32,8 +32,17 @@ impl Kind {
     fn keys(self) -> &'static [&'static str] {
         match self {
             Self::Tool => &[
-                "name", "title", "description", "read_only", "destructive", "idempotent",
-                "open_world", "timeout", "trust_result", "header", "crate",
+                "name",
+                "title",
+                "description",
+                "read_only",
+                "destructive",
+                "idempotent",
+                "open_world",
+                "timeout",
+                "trust_result",
+                "header",
+                "crate",
             ],
             Self::Prompt => &["name", "title", "description", "crate"],
             Self::Resource => &["name", "title", "description", "mime_type", "crate"],
@@ -91,11 +100,7 @@ impl Options {
         if !kind.keys().contains(&name.as_str()) {
             return Err(Error::new(
                 key.span(),
-                format!(
-                    "unknown key `{name}`; `#[{}]` takes {}",
-                    kind.name(),
-                    list(kind.keys())
-                ),
+                format!("unknown key `{name}`; `#[{}]` takes {}", kind.name(), list(kind.keys())),
             ));
         }
         if !seen.insert(name.clone()) {
@@ -156,11 +161,7 @@ pub(crate) fn key(path: &Path) -> Result<&Ident> {
 
 /// `key` alone, or `key = true`, or `key = false`.
 fn flag(meta: &ParseNestedMeta<'_>) -> Result<bool> {
-    if meta.input.peek(Token![=]) {
-        Ok(meta.value()?.parse::<LitBool>()?.value)
-    } else {
-        Ok(true)
-    }
+    if meta.input.peek(Token![=]) { Ok(meta.value()?.parse::<LitBool>()?.value) } else { Ok(true) }
 }
 
 /// `crate = some::path` or, as serde writes it, `crate = "some::path"`.
@@ -185,7 +186,11 @@ fn resource_uri(input: ParseStream<'_>) -> Result<LitStr> {
     let scheme = text.split_once(':').map_or("", |(scheme, _)| scheme);
     let fits = scheme.starts_with(|first: char| first.is_ascii_alphabetic())
         && scheme.chars().all(|each| each.is_ascii_alphanumeric() || "+-.".contains(each));
-    if fits { Ok(uri) } else { Err(Error::new(uri.span(), "a URI begins with a scheme, as in `docs://`")) }
+    if fits {
+        Ok(uri)
+    } else {
+        Err(Error::new(uri.span(), "a URI begins with a scheme, as in `docs://`"))
+    }
 }
 
 /// The names that the specification recommends; the core refuses others when the server is built.
@@ -208,8 +213,14 @@ fn checked_name(name: Expr) -> Result<Expr> {
 pub(crate) fn header_name(name: LitStr) -> Result<LitStr> {
     let text = name.value();
     let fits = !text.is_empty()
-        && text.chars().all(|each| each.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(each));
-    if fits { Ok(name) } else { Err(Error::new(name.span(), "this is no part of an HTTP header's name")) }
+        && text
+            .chars()
+            .all(|each| each.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(each));
+    if fits {
+        Ok(name)
+    } else {
+        Err(Error::new(name.span(), "this is no part of an HTTP header's name"))
+    }
 }
 
 /// `"250ms"`, `"30s"`, `"5m"`, `"1h"`.

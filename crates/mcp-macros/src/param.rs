@@ -5,7 +5,9 @@ use std::collections::HashMap;
 use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::spanned::Spanned;
-use syn::{Attribute, Error, FnArg, GenericArgument, Ident, Pat, PatType, PathArguments, Result, Type};
+use syn::{
+    Attribute, Error, FnArg, GenericArgument, Ident, Pat, PatType, PathArguments, Result, Type,
+};
 
 use crate::arg::{ArgOptions, Missing};
 use crate::docs;
@@ -48,9 +50,10 @@ pub(crate) fn read_all<'a>(
     };
     for input in inputs {
         let read = match input {
-            FnArg::Receiver(receiver) => {
-                Err(Error::new(receiver.span(), "a handler is a function of its own, without `self`"))
-            }
+            FnArg::Receiver(receiver) => Err(Error::new(
+                receiver.span(),
+                "a handler is a function of its own, without `self`",
+            )),
             FnArg::Typed(parameter) => read(kind, parameter),
         };
         match read {
@@ -188,9 +191,13 @@ fn argument(
     if let Some(span) = borrowed(ty.to_token_stream()) {
         return Err(Error::new(span, "an argument is owned: its type holds no references"));
     }
-    if let (true, Some(Missing::TypeDefault)) = (inner_of(&ty, "Option").is_some(), &options.missing)
+    if let (true, Some(Missing::TypeDefault)) =
+        (inner_of(&ty, "Option").is_some(), &options.missing)
     {
-        return Err(Error::new(field.span(), "an `Option` needs no default: it is `None` if missing"));
+        return Err(Error::new(
+            field.span(),
+            "an `Option` needs no default: it is `None` if missing",
+        ));
     }
     let (wire, renamed) = match &options.rename {
         Some(name) => (name.value(), true),
@@ -249,9 +256,11 @@ pub(crate) fn takes_all(ty: &Type) -> bool {
 pub(crate) fn ends_with(ty: &Type, name: &str) -> bool {
     let Type::Path(path) = plain(ty) else { return false };
     path.qself.is_none()
-        && path.path.segments.last().is_some_and(|last| {
-            last.ident == name && matches!(last.arguments, PathArguments::None)
-        })
+        && path
+            .path
+            .segments
+            .last()
+            .is_some_and(|last| last.ident == name && matches!(last.arguments, PathArguments::None))
 }
 
 /// The `T` of `name<T>` or `some::path::name<T>`.

@@ -13,7 +13,10 @@ pub(crate) fn variables(uri: &str) -> Vec<&str> {
         .skip(1)
         .filter_map(|rest| rest.split_once('}'))
         .flat_map(|(expression, _)| {
-            expression.strip_prefix(['+', '#', '.', '/', ';', '?', '&']).unwrap_or(expression).split(',')
+            expression
+                .strip_prefix(['+', '#', '.', '/', ';', '?', '&'])
+                .unwrap_or(expression)
+                .split(',')
         })
         .map(|variable| {
             let name = variable.split(':').next().unwrap_or(variable);
@@ -28,9 +31,10 @@ mod tests {
 
     #[test]
     fn operators_and_modifiers_are_no_names() {
-        assert_eq!(variables("docs://{section}/{+path}{?q,lang:2,tags*}"), [
-            "section", "path", "q", "lang", "tags"
-        ]);
+        assert_eq!(
+            variables("docs://{section}/{+path}{?q,lang:2,tags*}"),
+            ["section", "path", "q", "lang", "tags"]
+        );
         assert!(variables("docs://index").is_empty());
         assert!(variables("docs://{open").is_empty());
     }
