@@ -10,9 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::wire::wire;
 use crate::RawJson;
-use crate::protocol::{
-    ClientCapabilities, Implementation, LoggingLevel, ProgressToken, RequestId,
-};
+use crate::protocol::{ClientCapabilities, Implementation, LoggingLevel, ProgressToken, RequestId};
 
 /// The keys that the specification reserves.
 pub mod meta_keys {

@@ -77,9 +77,7 @@ impl<'de> Deserialize<'de> for InputRequest {
         let request = Request::deserialize(deserializer)?;
         let wrong =
             |error: serde_json::Error| D::Error::custom(crate::message::without_values(&error));
-        let params = || {
-            request.params.as_ref().ok_or_else(|| D::Error::missing_field("params"))
-        };
+        let params = || request.params.as_ref().ok_or_else(|| D::Error::missing_field("params"));
         match request.method.as_str() {
             methods::ELICITATION_CREATE => params()?.parse().map(Self::Elicit).map_err(wrong),
             methods::SAMPLING_CREATE_MESSAGE => {

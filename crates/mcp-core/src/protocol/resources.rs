@@ -10,8 +10,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::wire::{results, wire};
 use crate::RawJson;
 use crate::protocol::{
-    Annotations, CacheScope, Icon, InputResponses, Meta, NotificationMetaObject,
-    RequestMetaObject, ResultType,
+    Annotations, CacheScope, Icon, InputResponses, Meta, NotificationMetaObject, RequestMetaObject,
+    ResultType,
 };
 
 wire! {

@@ -179,8 +179,12 @@ impl<'de> Deserialize<'de> for SamplingContent {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         use serde::de::Error as _;
         let raw = RawJson::deserialize(deserializer)?;
-        if raw.get().starts_with('[') { raw.parse().map(Self::Many) } else { raw.parse().map(Self::One) }
-            .map_err(|error| D::Error::custom(crate::message::without_values(&error)))
+        if raw.get().starts_with('[') {
+            raw.parse().map(Self::Many)
+        } else {
+            raw.parse().map(Self::One)
+        }
+        .map_err(|error| D::Error::custom(crate::message::without_values(&error)))
     }
 }
 

@@ -4,8 +4,7 @@
 
 use super::wire::wire;
 use crate::protocol::{
-    NotificationMetaObject, RequestMetaObject, ResultType,
-    SubscriptionsListenResultMetaObject,
+    NotificationMetaObject, RequestMetaObject, ResultType, SubscriptionsListenResultMetaObject,
 };
 
 wire! {
@@ -50,7 +49,6 @@ wire! {
         }
     }
 }
-
 
 wire! {
     /// What the server will tell.

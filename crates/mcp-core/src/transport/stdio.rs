@@ -223,10 +223,7 @@ impl Connection {
         }
         let (cancel, cancelled) = oneshot::channel();
         let id = exchange.id().clone();
-        self.in_flight
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(id.clone(), cancel);
+        self.in_flight.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone(), cancel);
         let (outgoing, in_flight) = (self.outgoing.clone(), Arc::clone(&self.in_flight));
         self.running.spawn(async move {
             drive(exchange, cancelled, &outgoing, &in_flight).await;
@@ -281,10 +278,7 @@ async fn drive(
             Some(ServerMessage::Notification(bytes)) => outgoing.put(bytes),
             Some(ServerMessage::Response(response)) => {
                 // Its id may be used again as soon as the client has read this.
-                in_flight
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .remove(exchange.id());
+                in_flight.lock().unwrap_or_else(PoisonError::into_inner).remove(exchange.id());
                 return outgoing.put(response.body);
             }
         }
