@@ -47,7 +47,7 @@ pub(crate) enum Missing {
     /// `#[arg(default)]`: the type's default.
     TypeDefault,
     /// `#[arg(default = …)]`.
-    Value(Expr),
+    Value(Box<Expr>),
 }
 
 /// What was written of one argument.
@@ -94,7 +94,7 @@ impl ArgOptions {
             "rename" => self.rename = Some(wire_argument(meta.value()?.parse()?)?),
             "default" => {
                 self.missing = Some(if meta.input.peek(Token![=]) {
-                    Missing::Value(owned(meta.value()?.parse()?))
+                    Missing::Value(Box::new(owned(meta.value()?.parse()?)))
                 } else {
                     Missing::TypeDefault
                 });

@@ -88,6 +88,7 @@
 mod arg;
 mod docs;
 mod expand;
+mod gather;
 mod options;
 mod param;
 mod template;
@@ -191,21 +192,21 @@ pub fn prompt(attribute: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// The first thing in the parentheses is the URI, or a URI template (RFC 6570) whose variables are
 /// the function's arguments. The function becomes a unit struct of the same name, which converts into
-/// `mcp_core::server::ServedResource` or, for a template, `mcp_core::server::ServedTemplate`.
+/// `mcp_core::server::ServedResource` or, for a template, `mcp_core::server::ServedTemplate`: it is
+/// given to the server with `resource` or `template`.
 ///
 /// After the URI can stand `name = "…"`, `title = "…"`, `description = "…"`, `mime_type = "…"` and
 /// `crate = path`.
 ///
 /// ```
-/// use mcp_core::protocol::{ReadResourceResult, ResourceContents};
+/// use mcp_core::protocol::ReadResourceResult;
 /// use mcp_core::server::Server;
 /// use mcp_macros::resource;
 ///
 /// /// A greeting for anybody.
 /// #[resource("greeting://{name}", mime_type = "text/plain")]
 /// async fn greeting(name: String) -> ReadResourceResult {
-///     let contents = ResourceContents::text(format!("greeting://{name}"), format!("Hello, {name}!"));
-///     ReadResourceResult::new(vec![contents])
+///     ReadResourceResult::text(format!("greeting://{name}"), format!("Hello, {name}!"))
 /// }
 ///
 /// let server = Server::builder("greeter", "1.0.0").template(greeting).build()?;

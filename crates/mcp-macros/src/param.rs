@@ -137,10 +137,10 @@ fn read(kind: Kind, parameter: &mut PatType) -> Result<Parameter> {
             "a parameter is either `#[arg]` or `#[from_call]`",
         ));
     }
-    if arg.is_none() {
-        if let Some(other) = other_source(&ty, from_call)? {
-            return Ok(other);
-        }
+    if arg.is_none()
+        && let Some(other) = other_source(&ty, from_call)?
+    {
+        return Ok(other);
     }
     argument(kind, parameter, ty, docs, arg.unwrap_or_default())
 }
