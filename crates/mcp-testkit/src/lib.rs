@@ -1,1 +1,13 @@
-//! To be written.
+//! What an author of MCP servers and extensions tests with.
+#![forbid(unsafe_code)]
+
+mod answer;
+mod fail;
+mod published;
+mod raw;
+mod request;
+
+pub use answer::Answer;
+pub use published::{PublishedSchema, SchemaFileError, SchemaMismatch};
+pub use raw::{RawClient, RawExchange};
+pub use request::{Message, call_tool, notification, request};
