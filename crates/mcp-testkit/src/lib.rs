@@ -3,11 +3,15 @@
 
 mod answer;
 mod fail;
+mod faults;
+mod lines;
 mod published;
 mod raw;
 mod request;
 
 pub use answer::Answer;
+pub use faults::{Fault, FaultHandle, Faulty};
+pub use lines::{LineClient, LineClientError};
 pub use published::{PublishedSchema, SchemaFileError, SchemaMismatch};
 pub use raw::{RawClient, RawExchange};
 pub use request::{Message, call_tool, notification, request};
