@@ -4,6 +4,7 @@
 mod answer;
 mod fail;
 mod faults;
+mod http;
 mod lines;
 mod published;
 mod raw;
@@ -11,6 +12,7 @@ mod request;
 
 pub use answer::Answer;
 pub use faults::{Fault, FaultHandle, Faulty};
+pub use http::{HttpConnection, HttpError, HttpHead, HttpRequest, HttpResponse, SseEvent};
 pub use lines::{LineClient, LineClientError};
 pub use published::{PublishedSchema, SchemaFileError, SchemaMismatch};
 pub use raw::{RawClient, RawExchange};

@@ -20,7 +20,6 @@ use serde_json::{Map, Value, json};
 ///     json!({})
 /// );
 /// ```
-#[must_use]
 pub fn request(method: impl Into<String>) -> Message {
     let version = SUPPORTED_VERSIONS.first().copied().unwrap_or_default();
     Message::new(method, Some(json!(1)))
@@ -39,7 +38,6 @@ pub fn request(method: impl Into<String>) -> Message {
 /// assert_eq!(message["method"], "tools/call");
 /// assert_eq!(message["params"]["arguments"]["a"], 1);
 /// ```
-#[must_use]
 pub fn call_tool(name: &str, arguments: impl Serialize) -> Message {
     request("tools/call").param("name", name).param("arguments", arguments)
 }
@@ -57,7 +55,6 @@ pub fn call_tool(name: &str, arguments: impl Serialize) -> Message {
 ///     "params": { "requestId": 1 },
 /// }));
 /// ```
-#[must_use]
 pub fn notification(method: impl Into<String>) -> Message {
     Message::new(method, None)
 }
