@@ -15,5 +15,5 @@ pub use faults::{Fault, FaultHandle, Faulty};
 pub use http::{HttpConnection, HttpError, HttpHead, HttpRequest, HttpResponse, SseEvent};
 pub use lines::{LineClient, LineClientError};
 pub use published::{PublishedSchema, SchemaFileError, SchemaMismatch};
-pub use raw::{RawClient, RawExchange};
+pub use raw::{RawClient, RawError, RawExchange};
 pub use request::{Message, call_tool, notification, request};

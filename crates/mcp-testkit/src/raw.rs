@@ -10,11 +10,37 @@ use serde_json::Value;
 
 use crate::answer::Answer;
 use crate::fail::fail;
-use crate::published::PublishedSchema;
+use crate::published::{PublishedSchema, SchemaMismatch};
 use crate::request::Message;
 
 /// How long a test waits before it says that there is no answer.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
+
+/// How a server breaks what every server promises.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RawError {
+    /// No answer came in time.
+    #[error("no answer within {0:?}")]
+    Deadline(Duration),
+    /// The exchange ended without a response.
+    #[error("the exchange ended without a response")]
+    NoResponse,
+    /// A message of the server is no JSON.
+    #[error("the server's message is no JSON: {0}")]
+    NotJson(String),
+    /// A message of the server departs from the published schema.
+    #[error("the server's message departs from the schema: {mismatch}\n  {message}")]
+    Schema {
+        /// How.
+        mismatch: SchemaMismatch,
+        /// The message.
+        message: Value,
+    },
+    /// What was sent is a notification, which has no answer.
+    #[error("a notification has no answer")]
+    Notification,
+}
 
 /// Sends messages to a server in memory and gives everything that comes back.
 ///
@@ -132,26 +158,39 @@ impl RawClient {
     /// # Panics
     /// As [`send_json`](Self::send_json).
     pub async fn send_bytes(&self, bytes: &[u8]) -> Answer {
+        match self.try_send_bytes(bytes).await {
+            Ok(answer) => answer,
+            Err(error) => fail(format_args!("{error}\n  sent: {}", as_json(bytes))),
+        }
+    }
+
+    /// As [`send`](Self::send), without panicking.
+    ///
+    /// # Errors
+    /// If the server breaks its promises.
+    pub async fn try_send(&self, message: Message) -> Result<Answer, RawError> {
+        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
+        self.try_send_bytes(&message.numbered(id).to_bytes()).await
+    }
+
+    /// As [`send_bytes`](Self::send_bytes), without panicking.
+    ///
+    /// # Errors
+    /// If the server breaks its promises.
+    pub async fn try_send_bytes(&self, bytes: &[u8]) -> Result<Answer, RawError> {
         let sent = as_json(bytes);
         match ClientMessage::parse(bytes.to_vec()) {
             Err(rejection) => {
                 let Response { body, kind } = rejection.to_response();
-                let answer = Answer {
-                    request: sent,
-                    notifications: Vec::new(),
-                    response: parsed(&body),
-                    kind: Some(kind),
-                };
-                self.validate(&answer);
-                answer
+                let (notifications, response) = (Vec::new(), parsed(&body)?);
+                let answer = Answer { request: sent, notifications, response, kind: Some(kind) };
+                self.validate(&answer)?;
+                Ok(answer)
             }
-            Ok(ClientMessage::Notification(_)) => {
-                fail(format_args!("a notification has no answer: {sent}"))
-            }
+            Ok(ClientMessage::Notification(_)) => Err(RawError::Notification),
             Ok(ClientMessage::Request(request)) => {
                 let exchange = self.server.dispatch(request, self.context.clone());
-                let open = RawExchange { client: self.clone(), sent, exchange };
-                open.finish().await
+                RawExchange { client: self.clone(), sent, exchange }.try_finish().await
             }
         }
     }
@@ -187,34 +226,45 @@ impl RawClient {
         let sent = message.to_json();
         match ClientMessage::parse(sent.to_string().into_bytes()) {
             Ok(ClientMessage::Notification(notification)) => {
-                self.in_time(&sent, self.server.notify(notification, self.context.clone())).await
+                match self.in_time(self.server.notify(notification, self.context.clone())).await {
+                    Ok(handled) => handled,
+                    Err(error) => fail(format_args!("{error}\n  sent: {sent}")),
+                }
             }
             Ok(ClientMessage::Request(_)) => fail(format_args!("this is a request: {sent}")),
             Err(rejection) => Err(rejection.error),
         }
     }
 
-    async fn in_time<F: Future>(&self, sent: &Value, work: F) -> F::Output {
-        let Some(limit) = self.deadline else { return work.await };
-        match tokio::time::timeout(limit, work).await {
-            Ok(output) => output,
-            Err(_) => fail(format_args!("no answer within {limit:?}\n  sent: {sent}")),
+    async fn in_time<F: Future>(&self, work: F) -> Result<F::Output, RawError> {
+        match self.deadline {
+            None => Ok(work.await),
+            Some(limit) => {
+                tokio::time::timeout(limit, work).await.map_err(|_| RawError::Deadline(limit))
+            }
         }
     }
 
-    fn validate(&self, answer: &Answer) {
-        let Some(schema) = &self.schema else { return };
-        let method = answer.request["method"].as_str().unwrap_or_default();
-        let checked = answer
-            .notifications
-            .iter()
-            .try_for_each(|notification| schema.check_notification(notification))
-            .and_then(|()| schema.check_response(method, &answer.response));
-        if let Err(mismatch) = checked {
-            fail(format_args!(
-                "the server's message departs from the schema: {mismatch}\n{answer}"
-            ));
+    fn validate(&self, answer: &Answer) -> Result<(), RawError> {
+        for notification in &answer.notifications {
+            self.validate_notification(notification)?;
         }
+        let method = answer.request["method"].as_str().unwrap_or_default();
+        self.validate_response(method, &answer.response)
+    }
+
+    fn validate_notification(&self, message: &Value) -> Result<(), RawError> {
+        let Some(schema) = &self.schema else { return Ok(()) };
+        schema
+            .check_notification(message)
+            .map_err(|mismatch| RawError::Schema { mismatch, message: message.clone() })
+    }
+
+    fn validate_response(&self, method: &str, message: &Value) -> Result<(), RawError> {
+        let Some(schema) = &self.schema else { return Ok(()) };
+        schema
+            .check_response(method, message)
+            .map_err(|mismatch| RawError::Schema { mismatch, message: message.clone() })
     }
 }
 
@@ -231,25 +281,31 @@ impl RawExchange {
     /// # Panics
     /// If there is none in time, or one that departs from the schema.
     pub async fn next(&mut self) -> Option<Value> {
-        let message = self.client.in_time(&self.sent, self.exchange.next()).await?;
-        let (value, is_response) = match &message {
-            ServerMessage::Notification(body) => (parsed(body), false),
-            ServerMessage::Response(response) => (parsed(&response.body), true),
-        };
-        if let Some(schema) = &self.client.schema {
-            let method = self.sent["method"].as_str().unwrap_or_default();
-            let checked = if is_response {
-                schema.check_response(method, &value)
-            } else {
-                schema.check_notification(&value)
-            };
-            if let Err(mismatch) = checked {
-                fail(format_args!(
-                    "the server's message departs from the schema: {mismatch}\n  {value}"
-                ));
+        match self.try_next().await {
+            Ok(message) => message,
+            Err(error) => fail(format_args!("{error}\n  sent: {}", self.sent)),
+        }
+    }
+
+    /// As [`next`](Self::next), without panicking.
+    ///
+    /// # Errors
+    /// If the server breaks its promises.
+    pub async fn try_next(&mut self) -> Result<Option<Value>, RawError> {
+        match self.client.in_time(self.exchange.next()).await? {
+            None => Ok(None),
+            Some(ServerMessage::Notification(body)) => {
+                let message = parsed(&body)?;
+                self.client.validate_notification(&message)?;
+                Ok(Some(message))
+            }
+            Some(ServerMessage::Response(response)) => {
+                let message = parsed(&response.body)?;
+                let method = self.sent["method"].as_str().unwrap_or_default();
+                self.client.validate_response(method, &message)?;
+                Ok(Some(message))
             }
         }
-        Some(value)
     }
 
     /// The next message, which has to be a notification of `method`; gives its parameters.
@@ -277,24 +333,30 @@ impl RawExchange {
     ///
     /// # Panics
     /// If that takes too long, or a message departs from the schema.
-    pub async fn finish(mut self) -> Answer {
+    pub async fn finish(self) -> Answer {
+        let sent = self.sent.clone();
+        match self.try_finish().await {
+            Ok(answer) => answer,
+            Err(error) => fail(format_args!("{error}\n  sent: {sent}")),
+        }
+    }
+
+    async fn try_finish(mut self) -> Result<Answer, RawError> {
         let mut notifications = Vec::new();
         let reading = async {
             while let Some(message) = self.exchange.next().await {
                 match message {
-                    ServerMessage::Notification(body) => notifications.push(parsed(&body)),
-                    ServerMessage::Response(response) => return Some(response),
+                    ServerMessage::Notification(body) => notifications.push(parsed(&body)?),
+                    ServerMessage::Response(response) => return Ok(response),
                 }
             }
-            None
+            Err(RawError::NoResponse)
         };
-        let Some(Response { body, kind }) = self.client.in_time(&self.sent, reading).await else {
-            fail(format_args!("the exchange ended without a response\n  sent: {}", self.sent));
-        };
-        let response = parsed(&body);
+        let Response { body, kind } = self.client.in_time(reading).await??;
+        let response = parsed(&body)?;
         let answer = Answer { request: self.sent, notifications, response, kind: Some(kind) };
-        self.client.validate(&answer);
-        answer
+        self.client.validate(&answer)?;
+        Ok(answer)
     }
 }
 
@@ -304,12 +366,7 @@ pub(crate) fn as_json(bytes: &[u8]) -> Value {
         .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(bytes).into_owned()))
 }
 
-fn parsed(body: &[u8]) -> Value {
-    match serde_json::from_slice(body) {
-        Ok(value) => value,
-        Err(error) => fail(format_args!(
-            "the server's message is no JSON ({error}): {}",
-            String::from_utf8_lossy(body)
-        )),
-    }
+fn parsed(body: &[u8]) -> Result<Value, RawError> {
+    serde_json::from_slice(body)
+        .map_err(|_| RawError::NotJson(String::from_utf8_lossy(body).into_owned()))
 }
