@@ -9,6 +9,7 @@ mod lines;
 mod published;
 mod raw;
 mod request;
+mod suite;
 
 pub use answer::Answer;
 pub use faults::{Fault, FaultHandle, Faulty};
@@ -17,3 +18,4 @@ pub use lines::{LineClient, LineClientError};
 pub use published::{PublishedSchema, SchemaFileError, SchemaMismatch};
 pub use raw::{RawClient, RawError, RawExchange};
 pub use request::{Message, call_tool, notification, request};
+pub use suite::{ExtensionSuite, Finding, Report, Rule};

@@ -40,6 +40,9 @@ pub enum RawError {
     /// What was sent is a notification, which has no answer.
     #[error("a notification has no answer")]
     Notification,
+    /// What was sent as a notification is a request.
+    #[error("this is a request, no notification")]
+    Request,
 }
 
 /// Sends messages to a server in memory and gives everything that comes back.
@@ -224,15 +227,23 @@ impl RawClient {
     /// If it is a request, or not handled in time.
     pub async fn notify(&self, message: Message) -> Result<(), Error> {
         let sent = message.to_json();
-        match ClientMessage::parse(sent.to_string().into_bytes()) {
+        match self.try_notify(message).await {
+            Ok(handled) => handled,
+            Err(error) => fail(format_args!("{error}\n  sent: {sent}")),
+        }
+    }
+
+    /// As [`notify`](Self::notify), without panicking; the inner result is the server's.
+    ///
+    /// # Errors
+    /// If the server does not handle it in time, or it is a request.
+    pub async fn try_notify(&self, message: Message) -> Result<Result<(), Error>, RawError> {
+        match ClientMessage::parse(message.to_bytes().to_vec()) {
             Ok(ClientMessage::Notification(notification)) => {
-                match self.in_time(self.server.notify(notification, self.context.clone())).await {
-                    Ok(handled) => handled,
-                    Err(error) => fail(format_args!("{error}\n  sent: {sent}")),
-                }
+                self.in_time(self.server.notify(notification, self.context.clone())).await
             }
-            Ok(ClientMessage::Request(_)) => fail(format_args!("this is a request: {sent}")),
-            Err(rejection) => Err(rejection.error),
+            Ok(ClientMessage::Request(_)) => Err(RawError::Request),
+            Err(rejection) => Ok(Err(rejection.error)),
         }
     }
 
