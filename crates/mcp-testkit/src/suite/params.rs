@@ -15,7 +15,10 @@ fn odd_values() -> Vec<Value> {
     vec![
         Value::Null,
         json!(true),
+        json!(0),
         json!(-1),
+        json!(255),
+        json!(u32::MAX),
         json!(0.5),
         json!(i64::MIN),
         json!(u64::MAX),
