@@ -41,12 +41,11 @@ fn stand_in(kind: Kind, attribute: &TokenStream, function: &ItemFn) -> TokenStre
     let options = Options::parse(kind, attribute.clone()).unwrap_or_default();
     let (core, served) = (options.core(), served_type(kind, &options));
     quote! {
-        #[allow(non_camel_case_types, missing_docs)]
-        #vis struct #name;
-        impl ::core::convert::From<#name> for #core::server::#served {
-            fn from(_: #name) -> Self {
-                ::core::unreachable!()
-            }
+        #[allow(non_camel_case_types, missing_docs, dead_code)]
+        #vis struct #name {}
+        #[allow(missing_docs, dead_code)]
+        #vis fn #name() -> #core::server::#served {
+            ::core::unreachable!()
         }
     }
 }
@@ -195,15 +194,24 @@ fn write(kind: Kind, options: &Options, parameters: &[Parameter], function: Item
     } else {
         quote!(#(#docs)*)
     };
+    let struct_docs = format!("The function behind the {} `{}`.", kind.name(), wire_name(name));
     let call_docs = format!("Runs the function itself, as the {} does.", kind.name());
-    let conversion = conversion(kind, options, parameters, name, &docs);
+    let body = making(kind, options, parameters, name, &docs);
+    let (core, served) = (options.core(), served_type(kind, options));
     let async_token = &sig.asyncness;
+    // A function and a struct with braces: each has the name in a namespace of its own, and neither
+    // keeps it from local variables, as a unit struct would.
     quote! {
         #(#conditions)*
         #summary
-        #[allow(non_camel_case_types)]
-        #[derive(::core::clone::Clone, ::core::marker::Copy, ::core::fmt::Debug)]
-        #vis struct #name;
+        #vis fn #name() -> #core::server::#served {
+            #body
+        }
+
+        #(#conditions)*
+        #[doc = #struct_docs]
+        #[allow(non_camel_case_types, dead_code)]
+        #vis struct #name {}
 
         #(#conditions)*
         impl #name {
@@ -212,14 +220,11 @@ fn write(kind: Kind, options: &Options, parameters: &[Parameter], function: Item
             #[allow(clippy::unused_async)]
             #vis #async_token fn call(#inputs) #output #block
         }
-
-        #(#conditions)*
-        #conversion
     }
 }
 
-/// `impl From<name> for ServedTool` and what it needs, out of the way of the user's names.
-fn conversion(
+/// The body of the function that makes what is served.
+fn making(
     kind: Kind,
     options: &Options,
     parameters: &[Parameter],
@@ -279,18 +284,10 @@ fn conversion(
     };
     let steps = steps(kind, options, parameters, &core, docs);
     quote! {
-        const _: () = {
-            #gathered
-
-            #[automatically_derived]
-            impl ::core::convert::From<#name> for #core::server::#served {
-                fn from(_: #name) -> Self {
-                    let __served = #new;
-                    #(let __served = #steps;)*
-                    __served
-                }
-            }
-        };
+        #gathered
+        let __served = #new;
+        #(let __served = #steps;)*
+        __served
     }
 }
 

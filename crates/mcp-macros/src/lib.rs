@@ -1,7 +1,7 @@
 //! Attribute macros that turn plain async functions into MCP tools, prompts and resources.
 //!
-//! [`macro@tool`], [`macro@prompt`] and [`macro@resource`] replace an async function by a value of the same name,
-//! which a server serves:
+//! [`macro@tool`], [`macro@prompt`] and [`macro@resource`] replace an async function by one of the same name
+//! that makes what a server serves:
 //!
 //! ```
 //! use mcp_core::server::{Server, HandlerError};
@@ -55,7 +55,8 @@
 //!
 //! - `rename = "…"`: another name on the wire;
 //! - `default`, `default = expression`: what it is if left out;
-//! - `header = "Region"` (tools): its value is mirrored into the HTTP header `Mcp-Param-Region`;
+//! - `header = "Region"` (tools): its value, a string, integer or boolean, is mirrored into the HTTP
+//!   header `Mcp-Param-Region` (an enum needs `#[schemars(inline)]`);
 //! - `complete = function` (prompts, templates): proposes values while a person types;
 //! - `minimum`, `maximum`, `exclusive_minimum`, `exclusive_maximum`, `multiple_of`, `min_length`,
 //!   `max_length`, `pattern`, `format`, `min_items`, `max_items`, `unique_items`, each with a value:
@@ -101,9 +102,9 @@ use crate::options::Kind;
 
 /// Makes a tool of an async function.
 ///
-/// The function becomes a unit struct of the same name, which converts into
-/// `mcp_core::server::ServedTool`; its `call` is the function. The doc comment is the description for
-/// the model. The function returns what `mcp_core::server::IntoResult` knows for tools: text,
+/// In place of the function `f` there is then one that makes a `mcp_core::server::ServedTool`, to be
+/// given to the server as `f`, and the function itself as `f::call`. The doc comment is the
+/// description for the model. The function returns what `mcp_core::server::IntoResult` knows for tools: text,
 /// content blocks, `Json<T>` for structured results, or a `Result` of one of them.
 ///
 /// In the parentheses can stand:
@@ -152,8 +153,8 @@ pub fn tool(attribute: TokenStream, item: TokenStream) -> TokenStream {
 
 /// Makes a prompt of an async function.
 ///
-/// The function becomes a unit struct of the same name, which converts into
-/// `mcp_core::server::ServedPrompt`. Arguments are strings on the wire. It returns what
+/// In place of the function `f` there is then one that makes a `mcp_core::server::ServedPrompt`, and
+/// the function itself as `f::call`. Arguments are strings on the wire. It returns what
 /// `mcp_core::server::IntoResult` knows for prompts: text, messages, or a `Result` of one of them.
 ///
 /// In the parentheses can stand `name = "…"`, `title = "…"`, `description = "…"` and `crate = path`.
@@ -191,9 +192,9 @@ pub fn prompt(attribute: TokenStream, item: TokenStream) -> TokenStream {
 /// Makes a resource, or a family of them, of an async function.
 ///
 /// The first thing in the parentheses is the URI, or a URI template (RFC 6570) whose variables are
-/// the function's arguments. The function becomes a unit struct of the same name, which converts into
-/// `mcp_core::server::ServedResource` or, for a template, `mcp_core::server::ServedTemplate`: it is
-/// given to the server with `resource` or `template`.
+/// the function's arguments. In place of the function `f` there is then one that makes a
+/// `mcp_core::server::ServedResource` or, for a template, a `mcp_core::server::ServedTemplate`, to be
+/// given to the server with `resource` or `template`; the function itself is `f::call`.
 ///
 /// After the URI can stand `name = "…"`, `title = "…"`, `description = "…"`, `mime_type = "…"` and
 /// `crate = path`.

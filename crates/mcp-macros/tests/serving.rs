@@ -400,7 +400,10 @@ fn unusual_names_and_places_are_fine() {
     async fn r#type(r#match: String, served: u8) -> String {
         format!("{match} {served}", r#match = r#match)
     }
+    // Local variables may have the names of tools.
     let definition = definition(r#type);
+    let everything = definition["name"].clone();
+    assert_eq!(everything, "type");
     assert_eq!(definition["name"], "type");
     assert_eq!(definition["inputSchema"]["required"], json!(["match", "served"]));
 
