@@ -4,7 +4,7 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use mcp_core::protocol::{CacheScope, ReadResourceResult, Resource, TextResourceContents};
+use mcp_core::protocol::{ReadResourceResult, Resource, TextResourceContents};
 use mcp_core::server::{
     Args, CompletionInput, Cx, HandlerError, ResourcePage, ResourceProvider, ServedTemplate,
     ServerBuilder, State, resource_not_found,
@@ -84,7 +84,7 @@ async fn read(
     let file = library.file(&path).map_err(|_| resource_not_found(&uri))?;
     let mut contents = TextResourceContents::new(uri, file.text.clone());
     contents.mime_type = Some(mime_type(&path).to_owned());
-    Ok(ReadResourceResult::new(vec![contents.into()], 1_000_u64, CacheScope::Private))
+    Ok(ReadResourceResult::new(vec![contents.into()]).with_ttl_ms(1_000))
 }
 
 /// Paths that begin with what was typed, or else hold it.

@@ -45,7 +45,7 @@ struct Confirm {
     ok: bool,
 }
 
-fn question(text: &str, max_tokens: i64) -> CreateMessageRequestParams {
+fn question(text: &str, max_tokens: u64) -> CreateMessageRequestParams {
     let message = SamplingMessage::user(text);
     CreateMessageRequestParams::new(vec![message], max_tokens)
 }

@@ -34,7 +34,7 @@ pub(crate) fn add(builder: ServerBuilder) -> ServerBuilder {
 fn of_text(uri: &str, mime_type: &str, text: impl Into<String>) -> ReadResourceResult {
     let mut contents = TextResourceContents::new(uri, text);
     contents.mime_type = Some(mime_type.to_owned());
-    ReadResourceResult::uncached(vec![contents.into()])
+    ReadResourceResult::new(vec![contents.into()])
 }
 
 async fn text() -> ReadResourceResult {
@@ -44,7 +44,7 @@ async fn text() -> ReadResourceResult {
 async fn binary() -> ReadResourceResult {
     let mut contents = BlobResourceContents::new("test://static-binary", png());
     contents.mime_type = Some("image/png".to_owned());
-    ReadResourceResult::uncached(vec![contents.into()])
+    ReadResourceResult::new(vec![contents.into()])
 }
 
 async fn watched() -> ReadResourceResult {

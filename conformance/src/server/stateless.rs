@@ -31,7 +31,7 @@ pub(crate) fn add(builder: ServerBuilder) -> ServerBuilder {
 
 async fn missing_capability(cx: Cx) -> Result<String, InputError> {
     let question =
-        CreateMessageRequestParams::new(vec![SamplingMessage::user("Say something.")], 10);
+        CreateMessageRequestParams::new(vec![SamplingMessage::user("Say something.")], 10_u64);
     let answer = cx.sample("sample", question).await?;
     Ok(answer.text().unwrap_or_default().to_owned())
 }

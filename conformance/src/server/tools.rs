@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use mcp_core::RawJson;
 use mcp_core::protocol::{
-    AudioContent, ContentBlock, EmbeddedResource, ImageContent, TextResourceContents,
+    AudioContent, ContentBlock, EmbeddedResource, ImageContent, JsonObject, TextResourceContents,
 };
 use mcp_core::server::{Args, Cx, HandlerError, RawArgs, ServedTool, ServerBuilder};
 use schemars::JsonSchema;
@@ -103,7 +102,7 @@ async fn schema_keywords(RawArgs(arguments): RawArgs) -> String {
     format!("Received {} bytes of arguments.", arguments.get().len())
 }
 
-fn schema_2020_12() -> RawJson {
+fn schema_2020_12() -> JsonObject {
     let schema = json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "type": "object",
@@ -128,5 +127,5 @@ fn schema_2020_12() -> RawJson {
         "else": { "required": ["email"] },
         "additionalProperties": false
     });
-    RawJson::from_serialize(&schema).unwrap_or_else(|_| RawJson::empty_object())
+    JsonObject::from_serialize(&schema).unwrap_or_default()
 }

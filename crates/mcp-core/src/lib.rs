@@ -1,6 +1,7 @@
 //! The Model Context Protocol, revision 2026-07-28: types, extensions, server and client.
 #![forbid(unsafe_code)]
 
+pub mod client;
 mod error;
 pub mod extension;
 pub mod header_value;

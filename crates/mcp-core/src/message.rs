@@ -631,7 +631,7 @@ mod tests {
     #[test]
     fn a_refused_request_keeps_its_id() {
         let refused = parse(r#"{"jsonrpc":"2.0","id":9,"method":"x","params":[]}"#).unwrap_err();
-        assert_eq!(refused.id, Some(RequestId::Number(9)));
+        assert_eq!(refused.id, Some(RequestId::from(9)));
     }
 
     #[test]

@@ -1,75 +1,156 @@
-//! A JSON value kept byte for byte.
+//! JSON kept as the text it was received as.
+//!
+//! Tool arguments, structured results, `_meta` values and fields this library does not know pass
+//! through it without being turned into a tree: they are checked to be well-formed JSON once, and
+//! parsed only where somebody needs them.
 
 use std::borrow::Cow;
 use std::fmt;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use serde_json::value::{RawValue, to_raw_value};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use serde_json::value::RawValue;
 
-/// A JSON value as the text it came in: numbers keep their digits, objects the order of their keys.
+/// One JSON value, kept byte for byte.
 ///
-/// Used where the protocol says "any value": tool arguments, structured results, schemas, `_meta`
-/// values, unknown fields. Two are equal if their values are, however they are written.
+/// It can be a field of any type that `serde_json` reads from text or bytes; number spelling, key
+/// order and white space inside the value survive. A type that contains a `RawJson` cannot be read
+/// through serde's buffering attributes (`flatten`, `untagged`, `tag`) nor by other formats.
+///
+/// Two values are equal when they are the same JSON value, whatever their spelling. Objects that
+/// repeat a key compare by the last occurrence. Values too deeply nested to be parsed (128 levels)
+/// are equal only if their texts are.
 ///
 /// ```
 /// use mcp_core::RawJson;
 ///
-/// let price: RawJson = serde_json::from_str("1.10")?;
-/// assert_eq!(serde_json::to_string(&price)?, "1.10");
-/// assert_eq!(price.parse::<f64>()?, 1.1);
+/// let value: RawJson = serde_json::from_str(r#"{"b": 1.50, "a": null}"#)?;
+/// assert_eq!(value.get(), r#"{"b": 1.50, "a": null}"#);
+/// assert_eq!(value, serde_json::from_str(r#"{"a":null,"b":1.5}"#)?);
 /// # Ok::<(), serde_json::Error>(())
 /// ```
 #[derive(Clone)]
 pub struct RawJson(Box<RawValue>);
 
 impl RawJson {
-    /// Serialises a value.
-    ///
-    /// # Errors
-    /// If the value is no JSON (a map with keys that are no strings, say).
-    pub fn from_serialize<T: Serialize + ?Sized>(value: &T) -> Result<Self, serde_json::Error> {
-        to_raw_value(value).map(Self)
-    }
-
-    /// Takes text that is JSON.
-    ///
-    /// # Errors
-    /// If it is not.
-    pub fn from_text(text: String) -> Result<Self, serde_json::Error> {
-        RawValue::from_string(text).map(Self)
-    }
-
-    /// `{}`.
-    #[must_use]
-    pub fn empty_object() -> Self {
-        Self::from_map()
-    }
-
-    /// `null`.
-    #[must_use]
+    /// The JSON `null`.
     pub fn null() -> Self {
         Self(RawValue::NULL.to_owned())
     }
 
-    // `{}` is JSON, so the fallback is never taken; it only spares the caller an error.
-    fn from_map() -> Self {
-        Self::from_text("{}".to_owned()).unwrap_or_else(|_| Self::null())
+    /// Writes `value` as JSON.
+    ///
+    /// # Errors
+    ///
+    /// When the value's own `Serialize` refuses, or it has a map with keys that are not strings.
+    ///
+    /// ```
+    /// let value = mcp_core::RawJson::from_serialize(&[1, 2, 3])?;
+    /// assert_eq!(value.get(), "[1,2,3]");
+    /// # Ok::<(), serde_json::Error>(())
+    /// ```
+    pub fn from_serialize<T>(value: &T) -> Result<Self, serde_json::Error>
+    where
+        T: Serialize + ?Sized,
+    {
+        serde_json::value::to_raw_value(value).map(Self)
     }
 
-    /// The text.
-    #[must_use]
+    /// Takes over a text that must be exactly one JSON value; white space around it is dropped.
+    ///
+    /// # Errors
+    ///
+    /// When the text is not one well-formed JSON value.
+    pub fn from_string(text: String) -> Result<Self, serde_json::Error> {
+        RawValue::from_string(text).map(Self)
+    }
+
+    /// Parses the value into a type, which may borrow from it.
+    ///
+    /// # Errors
+    ///
+    /// When the value does not have the shape of `T`.
+    ///
+    /// ```
+    /// let value = mcp_core::RawJson::from_serialize(&[1, 2, 3])?;
+    /// assert_eq!(value.parse::<Vec<u8>>()?, [1, 2, 3]);
+    /// # Ok::<(), serde_json::Error>(())
+    /// ```
+    pub fn parse<'a, T>(&'a self) -> Result<T, serde_json::Error>
+    where
+        T: Deserialize<'a>,
+    {
+        serde_json::from_str(self.0.get())
+    }
+
+    /// The JSON text, without white space around it.
     pub fn get(&self) -> &str {
         self.0.get()
     }
 
-    /// The value as a type.
-    ///
-    /// # Errors
-    /// If it does not fit.
-    pub fn parse<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
-        serde_json::from_str(self.get())
+    /// The value in the form `serde_json` uses.
+    pub fn as_raw_value(&self) -> &RawValue {
+        &self.0
+    }
+
+    /// Whether this is the JSON `null`.
+    pub fn is_null(&self) -> bool {
+        self.get() == "null"
+    }
+
+    /// Whether this is a JSON object.
+    pub fn is_object(&self) -> bool {
+        self.get().starts_with('{')
+    }
+
+    /// Whether this is a JSON array.
+    pub fn is_array(&self) -> bool {
+        self.get().starts_with('[')
+    }
+}
+
+impl Default for RawJson {
+    /// The JSON `null`.
+    fn default() -> Self {
+        Self::null()
+    }
+}
+
+impl From<Box<RawValue>> for RawJson {
+    fn from(raw: Box<RawValue>) -> Self {
+        Self(raw)
+    }
+}
+
+impl From<&RawValue> for RawJson {
+    fn from(raw: &RawValue) -> Self {
+        Self(raw.to_owned())
+    }
+}
+
+impl From<RawJson> for Box<RawValue> {
+    fn from(raw: RawJson) -> Self {
+        raw.0
+    }
+}
+
+impl From<Value> for RawJson {
+    fn from(value: Value) -> Self {
+        // A `Value` has string keys and finite numbers only, so writing it cannot fail.
+        Self::from_serialize(&value).unwrap_or_default()
+    }
+}
+
+impl fmt::Debug for RawJson {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RawJson({})", self.get())
+    }
+}
+
+impl fmt::Display for RawJson {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.get())
     }
 }
 
@@ -78,27 +159,27 @@ impl PartialEq for RawJson {
         if self.get() == other.get() {
             return true;
         }
-        match (self.parse::<serde_json::Value>(), other.parse::<serde_json::Value>()) {
+        match (self.parse::<Value>(), other.parse::<Value>()) {
             (Ok(left), Ok(right)) => left == right,
             _ => false,
         }
     }
 }
 
-impl fmt::Debug for RawJson {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.get())
-    }
-}
-
 impl Serialize for RawJson {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+    fn serialize<S>(&self, serializer: S) -> Result<S::Ok, S::Error>
+    where
+        S: serde::Serializer,
+    {
         self.0.serialize(serializer)
     }
 }
 
 impl<'de> Deserialize<'de> for RawJson {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+    fn deserialize<D>(deserializer: D) -> Result<Self, D::Error>
+    where
+        D: serde::Deserializer<'de>,
+    {
         Box::<RawValue>::deserialize(deserializer).map(Self)
     }
 }
@@ -109,37 +190,55 @@ impl JsonSchema for RawJson {
     }
 
     fn schema_name() -> Cow<'static, str> {
-        "AnyValue".into()
+        "JSONValue".into()
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        Schema::default()
-    }
-}
-
-impl From<serde_json::Value> for RawJson {
-    fn from(value: serde_json::Value) -> Self {
-        Self::from_serialize(&value).unwrap_or_else(|_| Self::null())
-    }
-}
-
-impl From<schemars::Schema> for RawJson {
-    fn from(schema: schemars::Schema) -> Self {
-        schema.to_value().into()
+        true.into()
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use serde_json::json;
+
+    use super::RawJson;
 
     #[test]
-    fn text_is_kept_and_values_are_compared() {
-        let raw: RawJson = serde_json::from_str(r#"{"b": 1.50, "a":[1,2]}"#).unwrap();
-        assert_eq!(raw.get(), r#"{"b": 1.50, "a":[1,2]}"#);
-        assert_eq!(raw, serde_json::from_str(r#"{"a":[1,2],"b":1.5}"#).unwrap());
-        assert_ne!(raw, RawJson::empty_object());
-        assert_eq!(RawJson::empty_object().get(), "{}");
-        assert!(RawJson::from_text("{".into()).is_err());
+    fn the_text_survives_as_it_was_written() {
+        let text = r#"{"z": 1.0,"a":[1e2, "\u0041"]}"#;
+        let padded: RawJson = serde_json::from_str(&format!("  {text}\n")).unwrap();
+        assert_eq!(padded.get(), text);
+        assert_eq!(serde_json::to_string(&padded).unwrap(), text);
+    }
+
+    #[test]
+    fn equality_is_of_values_not_of_texts() {
+        let left = RawJson::from_string(r#"{"a":"A","b":2}"#.into()).unwrap();
+        let right = RawJson::from_string(r#"{ "b": 2, "a": "\u0041" }"#.into()).unwrap();
+        assert_eq!(left, right);
+        assert_ne!(left, RawJson::null());
+    }
+
+    #[test]
+    fn very_deep_nesting_is_kept_and_compared_by_text() {
+        let text = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
+        let deep: RawJson = serde_json::from_str(&text).unwrap();
+        assert_eq!(deep, deep.clone());
+        assert_ne!(deep, RawJson::null());
+        assert!(deep.parse::<serde_json::Value>().is_err());
+    }
+
+    #[test]
+    fn text_that_is_not_one_value_is_refused() {
+        for text in ["", "{", "1 2", "nul", "{\"a\":}"] {
+            assert!(RawJson::from_string(text.into()).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_tree_becomes_its_text() {
+        assert_eq!(RawJson::from(json!({"a": [1, null]})).get(), r#"{"a":[1,null]}"#);
+        assert_eq!(serde_json::from_value::<RawJson>(json!([1])).unwrap().get(), "[1]");
     }
 }

@@ -7,12 +7,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use common::{answer, call, error, exchange, request, result, text};
-use mcp_core::protocol::LoggingLevel;
+use mcp_core::Error;
+use mcp_core::protocol::{JsonObject, LoggingLevel, ReadResourceResult, TextResourceContents};
 use mcp_core::server::{
     Args, BuildError, CacheHints, Cx, HandlerError, Json, Limits, RawArgs, ResponseKind,
     ServedPrompt, ServedResource, ServedTool, Server, ServerMessage, State,
 };
-use mcp_core::{Error, RawJson};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -53,6 +53,14 @@ async fn logs(cx: Cx) -> &'static str {
     "done"
 }
 
+fn schema(schema: Value) -> JsonObject {
+    JsonObject::from_serialize(&schema).unwrap()
+}
+
+fn one_text(uri: &str, text: &str) -> ReadResourceResult {
+    ReadResourceResult::new(vec![TextResourceContents::new(uri, text).into()])
+}
+
 fn server() -> Server {
     Server::builder("app", "1.2.3")
         .logging()
@@ -70,7 +78,7 @@ fn server() -> Server {
         }))
         .tool(
             ServedTool::new("lies", async || Json("no number"))
-                .output_schema(RawJson::from(json!({ "type": "number" }))),
+                .output_schema(schema(json!({ "type": "number" }))),
         )
         .build()
         .unwrap()
@@ -318,9 +326,7 @@ async fn lists_have_pages_and_stable_cursors() {
 #[tokio::test]
 async fn resources_that_do_not_exist_are_invalid_params() {
     let server = Server::builder("app", "1")
-        .resource(ServedResource::new("x:1", "one", async || {
-            mcp_core::protocol::ReadResourceResult::text("x:1", "one")
-        }))
+        .resource(ServedResource::new("x:1", "one", async || one_text("x:1", "one")))
         .build()
         .unwrap();
     let one = result(&server, &request(1, "resources/read", json!({ "uri": "x:1" }))).await;
@@ -360,7 +366,7 @@ async fn numbers_keep_their_digits() {
     let server = Server::builder("app", "1")
         .tool(
             ServedTool::new("same", async |RawArgs(arguments): RawArgs| arguments.get().to_owned())
-                .input_schema(RawJson::from(json!({ "type": "object" }))),
+                .input_schema(schema(json!({ "type": "object" }))),
         )
         .build()
         .unwrap();
@@ -393,9 +399,7 @@ fn all_mistakes_are_reported_at_once() {
         .tool(ServedTool::new("needs", async |_: State<Missing>| "x"))
         .tool(ServedTool::new("list", async |Args(_): Args<Vec<u8>>| "x"))
         .tool(ServedTool::new("header", echo).mirror_header("text", "not a token"))
-        .resource(ServedResource::new("no-scheme", "x", async || {
-            mcp_core::protocol::ReadResourceResult::text("x:", "x")
-        }))
+        .resource(ServedResource::new("no-scheme", "x", async || one_text("x:", "x")))
         .build()
         .err()
         .unwrap();

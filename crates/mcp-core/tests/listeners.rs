@@ -5,7 +5,7 @@ mod common;
 use std::time::Duration;
 
 use common::{exchange, request};
-use mcp_core::protocol::ReadResourceResult;
+use mcp_core::protocol::{ReadResourceResult, TextResourceContents};
 use mcp_core::server::{
     Exchange, Limits, ResponseKind, ServedPrompt, ServedResource, ServedTool, Server, ServerMessage,
 };
@@ -15,7 +15,9 @@ fn server() -> Server {
     Server::builder("app", "1")
         .tool(ServedTool::new("t", async || "x"))
         .prompt(ServedPrompt::new("p", async || "x".to_owned()))
-        .resource(ServedResource::new("x:1", "one", async || ReadResourceResult::text("x:1", "1")))
+        .resource(ServedResource::new("x:1", "one", async || {
+            ReadResourceResult::new(vec![TextResourceContents::new("x:1", "1").into()])
+        }))
         .build()
         .unwrap()
 }

@@ -60,7 +60,7 @@ fn server(runs: &Arc<AtomicUsize>) -> Server {
             Ok("logged in".to_owned())
         }))
         .tool(ServedTool::new("sample", async |cx: Cx| -> Result<String, InputError> {
-            let params = CreateMessageRequestParams::new(vec![SamplingMessage::user("hi")], 5);
+            let params = CreateMessageRequestParams::new(vec![SamplingMessage::user("hi")], 5_u64);
             Ok(cx.sample("model", params).await?.text().unwrap_or_default().to_owned())
         }))
         .tool(ServedTool::new("both", async |cx: Cx| -> Result<String, InputError> {

@@ -20,8 +20,15 @@
 //! Source: specification, *Transports → Streamable HTTP*.
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "client")]
+mod client;
 #[cfg(feature = "server")]
 mod server;
+#[cfg(feature = "client")]
+pub mod sse;
+
+#[cfg(feature = "client")]
+pub use client::{HttpTransport, HttpTransportBuilder, HttpTransportError};
 
 #[cfg(feature = "server")]
 pub use server::{

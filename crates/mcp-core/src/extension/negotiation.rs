@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
+use crate::Error;
 use crate::extension::refusal::undeclared;
 use crate::extension::{Extension, ExtensionId, Refusal, ServerExtension};
 use crate::message::without_values;
-use crate::protocol::ClientCapabilities;
-use crate::{Error, RawJson};
+use crate::protocol::{ClientCapabilities, JsonObject};
 
 /// Proof that the client of this request declared extension `E` and the server agreed.
 ///
@@ -117,13 +117,13 @@ impl ClientProfile {
 pub(crate) struct ExtensionSlot {
     pub(crate) id: ExtensionId,
     /// Its server settings, as `server/discover` shows them.
-    pub(crate) settings: RawJson,
+    pub(crate) settings: JsonObject,
     pub(crate) erased: Arc<dyn ErasedExtension>,
 }
 
 #[async_trait::async_trait]
 pub(crate) trait ErasedExtension: Send + Sync {
-    fn negotiate(&self, declared: &RawJson) -> Result<Arc<dyn Any + Send + Sync>, Refusal>;
+    fn negotiate(&self, declared: &JsonObject) -> Result<Arc<dyn Any + Send + Sync>, Refusal>;
     async fn run(&self, shutdown: crate::Shutdown) -> Result<(), super::ExtensionError>;
 }
 
@@ -132,11 +132,7 @@ pub(crate) struct Erased<E>(pub(crate) Arc<E>);
 
 #[async_trait::async_trait]
 impl<E: ServerExtension> ErasedExtension for Erased<E> {
-    fn negotiate(&self, declared: &RawJson) -> Result<Arc<dyn Any + Send + Sync>, Refusal> {
-        // Not `from_str` on `declared` directly: settings are an object, whatever `E` would accept.
-        if !declared.get().starts_with('{') {
-            return Err(Refusal::new("its settings must be an object"));
-        }
+    fn negotiate(&self, declared: &JsonObject) -> Result<Arc<dyn Any + Send + Sync>, Refusal> {
         let settings =
             E::ClientSettings::deserialize(&mut serde_json::Deserializer::from_str(declared.get()))
                 .map_err(|error| {
@@ -155,7 +151,7 @@ impl ExtensionSlot {
     pub(crate) fn new<E: ServerExtension>(extension: Arc<E>) -> Result<Self, serde_json::Error> {
         Ok(Self {
             id: E::ID,
-            settings: RawJson::from_serialize(&extension.settings())?,
+            settings: JsonObject::from_serialize(&extension.settings())?,
             erased: Arc::new(Erased(extension)),
         })
     }

@@ -3,7 +3,7 @@
 use crate::Error;
 use crate::RawJson;
 use crate::extension::ExtensionId;
-use crate::protocol::ClientCapabilities;
+use crate::protocol::{ClientCapabilities, JsonObject};
 
 /// Why a server does not agree to the settings that a client declared for an extension.
 ///
@@ -20,7 +20,7 @@ use crate::protocol::ClientCapabilities;
 #[derive(Debug, Clone)]
 pub struct Refusal {
     reason: String,
-    required: Option<RawJson>,
+    required: Option<JsonObject>,
 }
 
 impl Refusal {
@@ -32,7 +32,7 @@ impl Refusal {
     /// Names settings that would be accepted.
     #[must_use]
     pub fn accepting<T: serde::Serialize>(mut self, settings: &T) -> Self {
-        self.required = RawJson::from_serialize(settings).ok();
+        self.required = JsonObject::from_serialize(settings).ok();
         self
     }
 
@@ -58,13 +58,11 @@ impl Refusal {
 }
 
 /// The capabilities by which a client declares the extension `id` with `settings`.
-pub(crate) fn requiring(id: ExtensionId, settings: RawJson) -> ClientCapabilities {
-    let mut capabilities = ClientCapabilities::default();
-    capabilities.extensions.get_or_insert_default().insert(id.as_str().to_owned(), settings);
-    capabilities
+pub(crate) fn requiring(id: ExtensionId, settings: JsonObject) -> ClientCapabilities {
+    ClientCapabilities::new().with_extension(id.as_str(), settings)
 }
 
 /// `-32021` asking for the extension `id`.
 pub(crate) fn undeclared(id: ExtensionId) -> Error {
-    Error::missing_capability(requiring(id, RawJson::empty_object()))
+    Error::missing_capability(requiring(id, JsonObject::new()))
 }

@@ -1,22 +1,36 @@
-//! `notifications/cancelled`.
-//!
-//! Source: specification, *Patterns → Cancellation*.
+//! Cancelling a request (specification, "Cancellation").
 
+use super::methods::{NOTIFICATIONS_CANCELLED, notification_method};
 use super::wire::wire;
-use crate::protocol::{NotificationMetaObject, RequestId};
+use super::{JsonRpcNotification, NotificationMetaObject, RequestId};
+
+notification_method! {
+    /// Cancels a request; or, from a server over stdio, ends a subscription.
+    Cancelled = NOTIFICATIONS_CANCELLED, CancelledNotificationParams
+}
+
+/// A `notifications/cancelled` notification.
+pub type CancelledNotification = JsonRpcNotification<Cancelled>;
 
 wire! {
-    /// A request that is no longer wanted.
+    /// The params of a `notifications/cancelled` notification.
+    ///
+    /// ```
+    /// use mcp_core::protocol::CancelledNotificationParams;
+    ///
+    /// let params = CancelledNotificationParams::new(123).with_reason("The user pressed stop");
+    /// # let _ = params;
+    /// ```
     pub struct CancelledNotificationParams {
         required {
-            /// The request.
-            "requestId" request_id: RequestId,
+            /// The request that is cancelled.
+            request_id: RequestId = "requestId",
         }
         optional {
-            /// Why, for logs.
-            "reason" reason: String,
-            /// The notification's metadata.
-            "_meta" meta: NotificationMetaObject,
+            /// Why, in words for people.
+            reason: String = "reason" => with_reason,
+            /// Metadata of the notification.
+            meta: NotificationMetaObject = "_meta" => with_meta,
         }
     }
 }

@@ -1,123 +1,183 @@
-//! Completion of arguments.
-//!
-//! Source: specification, *Server utilities → Completion*.
+//! Completion of arguments while they are typed (specification, "Completion").
 
-use std::collections::BTreeMap;
+use super::methods::{COMPLETION_COMPLETE, has_request_meta, request_method};
+use super::result::result_body;
+use super::union::tagged_union;
+use super::wire::wire;
+use super::{
+    JsonMap, JsonRpcRequest, JsonRpcResultResponse, Meta, RequestMetaObject, ResultMetaObject,
+    Tagged,
+};
 
-use super::wire::{results, tagged, wire};
-use crate::protocol::{Meta, RequestMetaObject, ResultType};
+request_method! {
+    /// Asks for completions of an argument.
+    Complete = COMPLETION_COMPLETE, CompleteRequestParams => CompleteResult
+}
+
+/// A `completion/complete` request.
+pub type CompleteRequest = JsonRpcRequest<Complete>;
+/// The answer to a `completion/complete` request.
+pub type CompleteResultResponse = JsonRpcResultResponse<Tagged<CompleteResult>>;
+
+tagged_union! {
+    /// What has the argument to be completed.
+    pub enum CompletionReference by "type" [inline = true] {
+        /// A prompt.
+        Prompt(PromptReference) = "ref/prompt",
+        /// A resource template.
+        Resource(ResourceTemplateReference) = "ref/resource",
+    }
+}
 
 wire! {
-    /// The parameters of `completion/complete`.
+    /// Names a prompt.
+    pub struct PromptReference
+    [tag "type" = "ref/prompt"]
+    {
+        required {
+            /// The prompt.
+            name: String = "name",
+        }
+        optional {
+            /// The prompt's name for people.
+            title: String = "title" => with_title,
+        }
+    }
+}
+
+wire! {
+    /// Names a resource template, or a resource.
+    pub struct ResourceTemplateReference
+    [tag "type" = "ref/resource"]
+    {
+        required {
+            /// The URI template, or the URI.
+            uri: String = "uri" { "format": "uri-template" },
+        }
+    }
+}
+
+wire! {
+    /// The params of a `completion/complete` request.
+    ///
+    /// ```
+    /// use mcp_core::protocol::{CompleteRequestParams, CompletionArgument, PromptReference};
+    ///
+    /// let params = CompleteRequestParams::new(
+    ///     PromptReference::new("review"),
+    ///     CompletionArgument::new("language", "py"),
+    /// );
+    /// # let _ = params;
+    /// ```
     pub struct CompleteRequestParams {
         required {
-            /// The request's metadata.
-            "_meta" meta: RequestMetaObject,
-            /// What is being filled in.
-            "ref" reference: CompletionReference,
-            /// The argument that is being typed.
-            "argument" argument: CompletionArgument,
+            /// What has the argument.
+            reference: CompletionReference = "ref",
+            /// The argument.
+            argument: CompletionArgument = "argument",
+        }
+        implied {
+            /// Metadata of the request.
+            meta: RequestMetaObject = "_meta" => with_meta,
         }
         optional {
             /// What is known already.
-            "context" context: CompletionContext,
+            context: CompletionContext = "context" => with_context,
         }
     }
 }
 
-tagged! {
-    /// What is being filled in.
-    pub enum CompletionReference by "type" {
-        /// A prompt.
-        "ref/prompt" => Prompt(PromptReference),
-        /// A resource template.
-        "ref/resource" => ResourceTemplate(ResourceTemplateReference),
-    }
-}
+has_request_meta!(CompleteRequestParams);
 
 wire! {
-    /// A prompt by its name.
-    pub struct PromptReference {
-        tag "type" = "ref/prompt";
+    /// An argument that is being typed.
+    pub struct CompletionArgument
+    [inline = true]
+    {
         required {
-            /// The name.
-            "name" name: String,
-        }
-        optional {
-            /// Its name, for people.
-            "title" title: String,
+            /// The name of the argument.
+            name: String = "name",
+            /// What is typed so far.
+            value: String = "value",
         }
     }
 }
 
 wire! {
-    /// A resource template by itself, or a URI that fits one.
-    pub struct ResourceTemplateReference {
-        tag "type" = "ref/resource";
-        required {
-            /// The URI template.
-            "uri" uri: String,
-        }
-    }
-}
-
-wire! {
-    /// The argument that is being typed.
-    pub struct CompletionArgument {
-        required {
-            /// Its name.
-            "name" name: String,
-            /// What was typed so far.
-            "value" value: String,
-        }
-    }
-}
-
-wire! {
-    /// What is known already.
+    /// What is known while an argument is typed.
     #[derive(Default)]
-    pub struct CompletionContext {
+    pub struct CompletionContext
+    [inline = true]
+    {
         optional {
-            /// Values of other arguments.
-            "arguments" arguments: BTreeMap<String, String>,
+            /// Arguments that are filled in already.
+            arguments: JsonMap<String> = "arguments" => with_arguments,
         }
     }
 }
 
 wire! {
-    /// What may be meant.
-    pub struct CompleteResult {
+    /// Completions of an argument.
+    ///
+    /// ```
+    /// use mcp_core::protocol::{CompleteResult, Completion};
+    ///
+    /// let result = CompleteResult::new(Completion::new(["python".to_owned(), "pytorch".to_owned()]));
+    /// # let _ = result;
+    /// ```
+    pub struct CompleteResult
+    [result "complete"]
+    {
         required {
-            /// The proposals.
-            "completion" completion: Completion,
+            /// The completions.
+            completion: Completion = "completion",
         }
         optional {
-            /// What kind of result it is.
-            "resultType" result_type: ResultType,
-            /// The result's metadata.
-            "_meta" meta: Meta,
+            /// Metadata of the result.
+            meta: Meta as ResultMetaObject = "_meta" => with_meta,
         }
     }
 }
-results!(CompleteResult);
+
+result_body!(CompleteResult);
 
 wire! {
-    /// Proposals.
-    pub struct Completion {
+    /// Completions, the best first.
+    pub struct Completion
+    [inline = true]
+    {
         required {
-            /// The proposals, best first; at most a hundred.
-            "values" values: Vec<String>,
+            /// What the argument could be: at most [`Completion::MAX_VALUES`].
+            values: Vec<String> = "values" { "maxItems": 100 },
         }
         optional {
-            /// How many there are in all.
-            "total" total: u64,
-            /// Whether there are more than these.
-            "hasMore" has_more: bool,
+            /// How many there are in all, with those that are not sent.
+            total: u64 = "total" => with_total,
+            /// There are more than these.
+            has_more: bool = "hasMore" => with_has_more,
         }
     }
 }
 
 impl Completion {
-    /// As many proposals are sent at most.
+    /// How many values a result may have.
     pub const MAX_VALUES: usize = 100;
+
+    /// The first [`MAX_VALUES`](Self::MAX_VALUES) of these values, with `total` and `has_more` set
+    /// accordingly.
+    ///
+    /// ```
+    /// use mcp_core::protocol::Completion;
+    ///
+    /// let completion = Completion::first((0..250).map(|n| n.to_string()));
+    /// assert_eq!(completion.values.len(), 100);
+    /// assert_eq!((completion.total, completion.has_more), (Some(250), Some(true)));
+    /// ```
+    pub fn first(values: impl IntoIterator<Item = String>) -> Self {
+        let mut values = values.into_iter();
+        let sent: Vec<String> = values.by_ref().take(Self::MAX_VALUES).collect();
+        let rest = values.count();
+        let total = sent.len() as u64 + rest as u64;
+        Self::new(sent).with_total(total).with_has_more(rest > 0)
+    }
 }

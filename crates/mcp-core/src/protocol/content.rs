@@ -1,12 +1,13 @@
-//! Content of tool results, prompts and messages.
+//! Content of messages: text, pictures, sound and resources (specification, "Tools", "Data Types").
 
-use super::wire::{strings, tagged, wire};
-use crate::RawJson;
-use crate::protocol::{Meta, Resource, ResourceContents};
+use super::strings::string_enum;
+use super::union::tagged_union;
+use super::wire::wire;
+use super::{Icon, Meta, Number, Resource, ResourceContents};
 
-strings! {
-    /// Who says a message, or whom something is for.
-    pub enum Role {
+string_enum! {
+    /// Who says something, or is meant to read it.
+    pub enum Role [inline = false] {
         /// The person.
         User = "user",
         /// The model.
@@ -15,45 +16,76 @@ strings! {
 }
 
 wire! {
-    /// Hints on how to use something.
+    /// How a client may use or show an object.
     #[derive(Default)]
     pub struct Annotations {
         optional {
             /// Whom it is for.
-            "audience" audience: Vec<Role>,
-            /// How important it is, from 0 to 1.
-            "priority" priority: f64,
-            /// When it changed last (ISO 8601).
-            "lastModified" last_modified: String,
+            audience: Vec<Role> = "audience" => with_audience,
+            /// How important it is, from 0, for nothing, to 1, without which it cannot be done.
+            priority: Number = "priority" => with_priority { "minimum": 0, "maximum": 1 },
+            /// When it was last changed: a time in the form of ISO 8601.
+            last_modified: String = "lastModified" => with_last_modified,
         }
     }
 }
 
-tagged! {
-    /// A piece of content.
+tagged_union! {
+    /// One piece of content.
+    ///
+    /// A piece of a type this library does not know is kept as it came, in `Other`.
+    ///
+    /// ```
+    /// use mcp_core::protocol::ContentBlock;
+    ///
+    /// let block: ContentBlock = serde_json::from_str(r#"{"type":"text","text":"hi"}"#)?;
+    /// assert_eq!(block, ContentBlock::text("hi"));
+    /// let later: ContentBlock = serde_json::from_str(r#"{"type":"hologram","data":[]}"#)?;
+    /// assert!(matches!(later, ContentBlock::Other(_)));
+    /// # Ok::<(), serde_json::Error>(())
+    /// ```
     pub enum ContentBlock by "type" {
         /// Text.
-        "text" => Text(TextContent),
+        Text(TextContent) = "text",
         /// A picture.
-        "image" => Image(ImageContent),
-        /// A sound.
-        "audio" => Audio(AudioContent),
-        /// A resource that can be read.
-        "resource_link" => ResourceLink(ResourceLink),
-        /// A resource with its contents.
-        "resource" => Resource(EmbeddedResource),
+        Image(ImageContent) = "image",
+        /// Sound.
+        Audio(AudioContent) = "audio",
+        /// A resource that can be read from the server.
+        ResourceLink(ResourceLink) = "resource_link",
+        /// The contents of a resource.
+        Resource(EmbeddedResource) = "resource",
     }
-    else Other
+    other Other
 }
 
 impl ContentBlock {
-    /// Text.
+    /// A piece of text.
     pub fn text(text: impl Into<String>) -> Self {
         Self::Text(TextContent::new(text))
     }
 
-    /// The text, if it is text.
-    #[must_use]
+    /// A picture: its data in base64 and its media type.
+    pub fn image(data: impl Into<String>, mime_type: impl Into<String>) -> Self {
+        Self::Image(ImageContent::new(data, mime_type))
+    }
+
+    /// Sound: its data in base64 and its media type.
+    pub fn audio(data: impl Into<String>, mime_type: impl Into<String>) -> Self {
+        Self::Audio(AudioContent::new(data, mime_type))
+    }
+
+    /// The contents of a resource.
+    pub fn resource(contents: impl Into<ResourceContents>) -> Self {
+        Self::Resource(EmbeddedResource::new(contents))
+    }
+
+    /// A resource that can be read from the server: its URI and name.
+    pub fn resource_link(uri: impl Into<String>, name: impl Into<String>) -> Self {
+        Self::ResourceLink(ResourceLink::new(uri, name))
+    }
+
+    /// The text, if it is a piece of text.
     pub fn as_text(&self) -> Option<&str> {
         match self {
             Self::Text(content) => Some(&content.text),
@@ -62,86 +94,102 @@ impl ContentBlock {
     }
 }
 
+impl From<&str> for ContentBlock {
+    fn from(text: &str) -> Self {
+        Self::text(text)
+    }
+}
+
+impl From<String> for ContentBlock {
+    fn from(text: String) -> Self {
+        Self::text(text)
+    }
+}
+
 wire! {
     /// Text.
-    pub struct TextContent {
-        tag "type" = "text";
+    pub struct TextContent
+    [tag "type" = "text"]
+    {
         required {
             /// The text.
-            "text" text: String,
+            text: String = "text",
         }
         optional {
-            /// Hints on how to use it.
-            "annotations" annotations: Annotations,
-            /// Its metadata.
-            "_meta" meta: Meta,
+            /// How it may be used or shown.
+            annotations: Annotations = "annotations" => with_annotations,
+            /// Metadata of this piece.
+            meta: Meta = "_meta" => with_meta,
         }
     }
 }
 
 wire! {
     /// A picture.
-    pub struct ImageContent {
-        tag "type" = "image";
+    pub struct ImageContent
+    [tag "type" = "image"]
+    {
         required {
-            /// The bytes in base64.
-            "data" data: String,
-            /// The media type.
-            "mimeType" mime_type: String,
+            /// The picture in base64.
+            data: String = "data" { "format": "byte" },
+            /// The picture's media type.
+            mime_type: String = "mimeType",
         }
         optional {
-            /// Hints on how to use it.
-            "annotations" annotations: Annotations,
-            /// Its metadata.
-            "_meta" meta: Meta,
+            /// How it may be used or shown.
+            annotations: Annotations = "annotations" => with_annotations,
+            /// Metadata of this piece.
+            meta: Meta = "_meta" => with_meta,
         }
     }
 }
 
 wire! {
-    /// A sound.
-    pub struct AudioContent {
-        tag "type" = "audio";
+    /// Sound.
+    pub struct AudioContent
+    [tag "type" = "audio"]
+    {
         required {
-            /// The bytes in base64.
-            "data" data: String,
-            /// The media type.
-            "mimeType" mime_type: String,
+            /// The sound in base64.
+            data: String = "data" { "format": "byte" },
+            /// The sound's media type.
+            mime_type: String = "mimeType",
         }
         optional {
-            /// Hints on how to use it.
-            "annotations" annotations: Annotations,
-            /// Its metadata.
-            "_meta" meta: Meta,
+            /// How it may be used or shown.
+            annotations: Annotations = "annotations" => with_annotations,
+            /// Metadata of this piece.
+            meta: Meta = "_meta" => with_meta,
         }
     }
 }
 
 wire! {
-    /// A resource that can be read.
-    pub struct ResourceLink {
-        tag "type" = "resource_link";
+    /// A resource that can be read from the server. It need not be in the server's list.
+    pub struct ResourceLink
+    [tag "type" = "resource_link"]
+    {
         required {
-            /// Its URI.
-            "uri" uri: String,
-            /// Its name, for programs.
-            "name" name: String,
+            /// The resource's URI.
+            uri: String = "uri" { "format": "uri" },
+            /// The name for programs, and for people if there is no title.
+            name: String = "name",
         }
         optional {
-            /// Its name, for people.
-            "title" title: String,
-            /// What it is.
-            "description" description: String,
-            /// Its media type.
-            "mimeType" mime_type: String,
-            /// Hints on how to use it.
-            "annotations" annotations: Annotations,
-            /// Its size in bytes.
-            "size" size: u64,
-            /// Its icons.
-            "icons" icons: Vec<crate::protocol::Icon>,
-            /// Its metadata.
-            "_meta" meta: Meta,
+            /// The name for people.
+            title: String = "title" => with_title,
+            /// What the resource is, in words for a model.
+            description: String = "description" => with_description,
+            /// The resource's media type.
+            mime_type: String = "mimeType" => with_mime_type,
+            /// The size of its contents in bytes, before any encoding.
+            size: u64 = "size" => with_size,
+            /// How it may be used or shown.
+            annotations: Annotations = "annotations" => with_annotations,
+            /// Pictures that stand for the resource.
+            icons: Vec<Icon> = "icons" => with_icons,
+            /// Metadata of the resource.
+            meta: Meta = "_meta" => with_meta,
         }
     }
 }
@@ -154,8 +202,8 @@ impl From<Resource> for ResourceLink {
             title: resource.title,
             description: resource.description,
             mime_type: resource.mime_type,
-            annotations: resource.annotations,
             size: resource.size,
+            annotations: resource.annotations,
             icons: resource.icons,
             meta: resource.meta,
             extra: resource.extra,
@@ -164,60 +212,68 @@ impl From<Resource> for ResourceLink {
 }
 
 wire! {
-    /// A resource with its contents.
-    pub struct EmbeddedResource {
-        tag "type" = "resource";
+    /// The contents of a resource, inside of a message.
+    pub struct EmbeddedResource
+    [tag "type" = "resource"]
+    {
         required {
             /// The contents.
-            "resource" resource: ResourceContents,
+            resource: ResourceContents = "resource",
         }
         optional {
-            /// Hints on how to use it.
-            "annotations" annotations: Annotations,
-            /// Its metadata.
-            "_meta" meta: Meta,
+            /// How it may be used or shown.
+            annotations: Annotations = "annotations" => with_annotations,
+            /// Metadata of this piece.
+            meta: Meta = "_meta" => with_meta,
         }
     }
 }
 
-wire! {
-    /// A model asks for a tool to be used.
-    pub struct ToolUseContent {
-        tag "type" = "tool_use";
-        required {
-            /// What ties the result to it.
-            "id" id: String,
-            /// The tool.
-            "name" name: String,
-            /// The arguments: an object.
-            "input" input: RawJson,
-        }
-        optional {
-            /// Its metadata.
-            "_meta" meta: Meta,
+#[cfg(test)]
+mod tests {
+    use super::{ContentBlock, TextContent};
+
+    #[test]
+    fn the_tag_may_come_last() {
+        let block: ContentBlock =
+            serde_json::from_str(r#"{"text":"a","x":{"y":1},"type":"text"}"#).unwrap();
+        let ContentBlock::Text(text) = block else { panic!("{block:?}") };
+        assert_eq!((text.text.as_str(), text.extra.len()), ("a", 1));
+    }
+
+    #[test]
+    fn an_unknown_type_comes_back_byte_for_byte() {
+        let text = r#"{"type":"hologram", "z": 1.0, "a":[ ]}"#;
+        let block: ContentBlock = serde_json::from_str(text).unwrap();
+        assert!(matches!(block, ContentBlock::Other(_)));
+        assert_eq!(serde_json::to_string(&block).unwrap(), text);
+    }
+
+    #[test]
+    fn bad_blocks_are_refused_by_name() {
+        for (text, expected) in [
+            ("{}", "missing field `type` of `ContentBlock`"),
+            (r#"{"type":1}"#, "type: invalid type: integer"),
+            (r#"{"type":"text"}"#, "missing field `text` of `TextContent`"),
+            (r#"{"type":"text","text":"a","text":"b"}"#, "duplicate field `text`"),
+            (r#"{"type":"text","type":"image","text":"a"}"#, "duplicate field `type`"),
+            (r#"{"type":"text","text":"a","x":1,"x":2}"#, "repeats the key `x`"),
+            (r#"{"type":"text","text":7}"#, "text: invalid type: integer `7`"),
+            ("[]", "invalid type: sequence"),
+            ("null", "invalid type: null"),
+        ] {
+            let error = serde_json::from_str::<ContentBlock>(text).unwrap_err().to_string();
+            assert!(error.contains(expected), "{text}: {error}");
         }
     }
-}
 
-wire! {
-    /// What a tool answered to a model.
-    pub struct ToolResultContent {
-        tag "type" = "tool_result";
-        required {
-            /// The `id` of the use.
-            "toolUseId" tool_use_id: String,
-            /// What it answered.
-            "content" content: Vec<ContentBlock>,
-        }
-        nullable {
-            /// The answer as a value.
-            "structuredContent" structured_content,
-        }
-        optional {
-            /// Whether the tool failed.
-            "isError" is_error: bool,
-            /// Its metadata.
-            "_meta" meta: Meta,
-        }
+    #[test]
+    fn an_extra_member_cannot_shadow_a_field() {
+        let mut text = TextContent::new("a");
+        text.extra.insert("text", crate::RawJson::null());
+        let error = serde_json::to_string(&text).unwrap_err().to_string();
+        assert!(error.contains("`text` is a field of `TextContent`"), "{error}");
+        text.extra = [("type", crate::RawJson::null())].into();
+        assert!(serde_json::to_string(&text).is_err());
     }
 }

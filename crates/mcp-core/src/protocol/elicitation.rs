@@ -1,50 +1,89 @@
-//! Elicitation: asking a person.
+//! Elicitation: a server asks the client's user (specification, "Elicitation").
 //!
-//! Source: specification, *Client features → Elicitation*.
+//! It asks by a form, whose fields [`PrimitiveSchemaDefinition`]
+//! describes, or by sending the user to a URL.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::de::{self, DeserializeOwned};
+use serde::{Deserialize, Deserializer, Serialize};
 
-use super::wire::{strings, wire};
+use super::methods::{ELICITATION_CREATE, request_method};
+use super::peek::{parse_as, peek_tag};
+use super::strings::string_enum;
+use super::wire::wire;
+use super::{JsonMap, JsonObject, Number, PrimitiveSchemaDefinition};
 use crate::RawJson;
 
-/// A question to a person: a form, or a page to open.
+request_method! {
+    /// Asks the client's user; only inside an input request.
+    Elicit = ELICITATION_CREATE, ElicitRequestParams => ElicitResult
+}
+
+wire! {
+    /// Asks the client's user.
+    pub struct ElicitRequest
+    [tag "method" = "elicitation/create"]
+    {
+        required {
+            /// What to ask, and how.
+            params: ElicitRequestParams = "params",
+        }
+    }
+}
+
+/// What to ask the user, and how. Told apart by `mode`; absent means a form.
 ///
-/// Without a `mode` it is a form.
-#[derive(Debug, Clone, PartialEq)]
+/// ```
+/// use mcp_core::protocol::ElicitRequestParams;
+///
+/// let text = r#"{"message":"Log in","mode":"url","url":"https://example.com/login"}"#;
+/// let params: ElicitRequestParams = serde_json::from_str(text)?;
+/// assert!(matches!(&params, ElicitRequestParams::Url(url) if url.url.ends_with("login")));
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(untagged)]
+#[non_exhaustive]
 pub enum ElicitRequestParams {
-    /// A form.
+    /// By a form.
     Form(ElicitRequestFormParams),
-    /// A page.
+    /// By a URL.
     Url(ElicitRequestUrlParams),
 }
 
-impl Serialize for ElicitRequestParams {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+impl ElicitRequestParams {
+    /// The message for the user.
+    pub fn message(&self) -> &str {
         match self {
-            Self::Form(params) => params.serialize(serializer),
-            Self::Url(params) => params.serialize(serializer),
+            Self::Form(params) => &params.message,
+            Self::Url(params) => &params.message,
         }
+    }
+}
+
+impl From<ElicitRequestFormParams> for ElicitRequestParams {
+    fn from(params: ElicitRequestFormParams) -> Self {
+        Self::Form(params)
+    }
+}
+
+impl From<ElicitRequestUrlParams> for ElicitRequestParams {
+    fn from(params: ElicitRequestUrlParams) -> Self {
+        Self::Url(params)
     }
 }
 
 impl<'de> Deserialize<'de> for ElicitRequestParams {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        use serde::de::Error as _;
-        #[derive(Deserialize)]
-        struct Mode {
-            mode: Option<String>,
-        }
         let raw = RawJson::deserialize(deserializer)?;
-        let wrong =
-            |error: serde_json::Error| D::Error::custom(crate::message::without_values(&error));
-        match raw.parse::<Mode>().map_err(wrong)?.mode.as_deref() {
-            None | Some("form") => raw.parse().map(Self::Form).map_err(wrong),
-            Some("url") => raw.parse().map(Self::Url).map_err(wrong),
-            Some(_) => Err(D::Error::custom("unknown `mode`")),
+        match peek_tag(&raw, "mode").map_err(de::Error::custom)?.as_deref() {
+            None | Some("form") => parse_as(&raw).map(Self::Form),
+            Some("url") => parse_as(&raw).map(Self::Url),
+            Some(mode) => Err(de::Error::custom(format_args!(
+                "mode: unknown elicitation mode {mode:?}, expected one of: form, url"
+            ))),
         }
     }
 }
@@ -55,409 +94,278 @@ impl JsonSchema for ElicitRequestParams {
     }
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let form = generator.subschema_for::<ElicitRequestFormParams>().to_value();
-        let url = generator.subschema_for::<ElicitRequestUrlParams>().to_value();
-        json_schema!({ "anyOf": [url, form] })
+        json_schema!({
+            "anyOf": [
+                generator.subschema_for::<ElicitRequestFormParams>(),
+                generator.subschema_for::<ElicitRequestUrlParams>(),
+            ]
+        })
     }
 }
 
-strings! {
-    /// Only `form`.
-    pub enum FormMode {
-        /// A form.
-        Form = "form",
+/// The `mode` of a form, which may be left out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct FormMode;
+
+impl Serialize for FormMode {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str("form")
+    }
+}
+
+impl<'de> Deserialize<'de> for FormMode {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mode = super::wire::Key::deserialize(deserializer)?;
+        if mode.as_str() == "form" {
+            Ok(Self)
+        } else {
+            Err(de::Error::custom(format_args!("expected \"form\", found {:?}", mode.as_str())))
+        }
+    }
+}
+
+impl JsonSchema for FormMode {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "FormMode".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "const": "form" })
     }
 }
 
 wire! {
-    /// A form for a person. Never for secrets.
+    /// Asks the user by a form.
+    ///
+    /// ```
+    /// use mcp_core::protocol::{ElicitRequestFormParams, RequestedSchema, StringSchema};
+    ///
+    /// let form = RequestedSchema::form()
+    ///     .field("name", StringSchema::new().with_title("Your name"))
+    ///     .required_field("email", StringSchema::new());
+    /// let params = ElicitRequestFormParams::new("Who are you?", form);
+    /// assert_eq!(params.requested_schema.required, Some(vec!["email".to_owned()]));
+    /// ```
     pub struct ElicitRequestFormParams {
         required {
-            /// What is asked, and why.
-            "message" message: String,
-            /// The form's fields.
-            "requestedSchema" requested_schema: ElicitRequestedSchema,
+            /// What to tell the user.
+            message: String = "message",
+            /// The form.
+            requested_schema: RequestedSchema = "requestedSchema",
         }
         optional {
-            /// `form`; may be absent.
-            "mode" mode: FormMode,
+            /// Says that this is a form; absent means the same.
+            mode: FormMode = "mode" => with_mode,
         }
     }
 }
 
 wire! {
-    /// A page of the server's for a person to open.
-    pub struct ElicitRequestUrlParams {
-        tag "mode" = "url";
+    /// A form: a JSON Schema of an object whose members are plain values.
+    pub struct RequestedSchema
+    [tag "type" = "object"]
+    [inline = true]
+    {
         required {
-            /// What is asked, and why.
-            "message" message: String,
-            /// The page.
-            "url" url: String,
+            /// The fields, in the order in which they are shown.
+            properties: JsonMap<PrimitiveSchemaDefinition> = "properties",
         }
+        optional {
+            /// The names of the fields that must be filled in.
+            required: Vec<String> = "required" => with_required,
+            /// The dialect of JSON Schema. Absent means 2020-12.
+            schema: String = "$schema" => with_schema,
+        }
+    }
+}
+
+impl RequestedSchema {
+    /// A form without fields.
+    pub fn form() -> Self {
+        Self::new(JsonMap::new())
+    }
+
+    /// Adds a field that may be left empty.
+    #[must_use]
+    pub fn field(
+        mut self,
+        name: impl Into<String>,
+        schema: impl Into<PrimitiveSchemaDefinition>,
+    ) -> Self {
+        self.properties.insert(name, schema.into());
+        self
+    }
+
+    /// Adds a field that must be filled in.
+    #[must_use]
+    pub fn required_field(
+        mut self,
+        name: impl Into<String>,
+        schema: impl Into<PrimitiveSchemaDefinition>,
+    ) -> Self {
+        let name = name.into();
+        self.required.get_or_insert_default().push(name.clone());
+        self.field(name, schema)
     }
 }
 
 wire! {
-    /// A form's fields: a JSON Schema of a flat object.
-    pub struct ElicitRequestedSchema {
-        tag "type" = "object";
+    /// Asks the user by sending them to a URL. What happens there stays there.
+    pub struct ElicitRequestUrlParams as "ElicitRequestURLParams"
+    [tag "mode" = "url"]
+    {
         required {
-            /// The fields.
-            "properties" properties: BTreeMap<String, PrimitiveSchemaDefinition>,
-        }
-        optional {
-            /// The dialect.
-            "$schema" dialect: String,
-            /// The fields that must be filled in.
-            "required" required: Vec<String>,
+            /// What to tell the user.
+            message: String = "message",
+            /// Where to send the user.
+            url: String = "url" { "format": "uri" },
         }
     }
 }
 
-strings! {
-    /// What a person did with a question.
+string_enum! {
+    /// What the user did.
     pub enum ElicitAction {
-        /// Answered it.
+        /// They filled the form in, or agreed to visit the URL.
         Accept = "accept",
-        /// Said no.
+        /// They said no.
         Decline = "decline",
-        /// Closed it.
+        /// They went away without an answer.
         Cancel = "cancel",
     }
 }
 
+/// The published schema of a form's content.
+pub(crate) struct ElicitContent;
+
+impl JsonSchema for ElicitContent {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "ElicitContent".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "object",
+            "additionalProperties": {
+                "anyOf": [
+                    { "type": "array", "items": { "type": "string" } },
+                    { "type": ["string", "number", "boolean"] },
+                ]
+            },
+        })
+    }
+}
+
 wire! {
-    /// A person's answer.
+    /// What the user did, and what they filled in.
+    ///
+    /// ```
+    /// use mcp_core::protocol::ElicitResult;
+    ///
+    /// #[derive(serde::Serialize, serde::Deserialize, PartialEq, Debug)]
+    /// struct Contact {
+    ///     email: String,
+    /// }
+    ///
+    /// let result = ElicitResult::accept(&Contact { email: "ann@example.com".into() })?;
+    /// assert_eq!(result.content_as::<Contact>()?.map(|c| c.email), Some("ann@example.com".into()));
+    /// assert_eq!(ElicitResult::decline().content_as::<Contact>()?, None);
+    /// # Ok::<(), serde_json::Error>(())
+    /// ```
     pub struct ElicitResult {
         required {
-            /// What the person did.
-            "action" action: ElicitAction,
+            /// What the user did.
+            action: ElicitAction = "action",
         }
         optional {
-            /// The form's values: strings, numbers, booleans and lists of strings.
-            "content" content: BTreeMap<String, RawJson>,
+            /// What they filled in: texts, numbers, booleans and lists of texts. There is none after
+            /// a URL. It is kept as it came; check it against the form.
+            content: JsonObject as ElicitContent = "content" => with_content,
         }
     }
 }
 
-/// A field of a form.
-#[derive(Debug, Clone, PartialEq)]
-#[non_exhaustive]
-pub enum PrimitiveSchemaDefinition {
-    /// A text.
-    String(StringSchema),
+impl ElicitResult {
+    /// The user filled the form in.
+    ///
+    /// # Errors
+    ///
+    /// When the content cannot be written as a JSON object.
+    pub fn accept<T>(content: &T) -> Result<Self, serde_json::Error>
+    where
+        T: Serialize + ?Sized,
+    {
+        let content = JsonObject::from_serialize(content)?;
+        Ok(Self::new(ElicitAction::Accept).with_content(content))
+    }
+
+    /// The user agreed to visit the URL.
+    pub fn accept_url() -> Self {
+        Self::new(ElicitAction::Accept)
+    }
+
+    /// The user said no.
+    pub fn decline() -> Self {
+        Self::new(ElicitAction::Decline)
+    }
+
+    /// The user went away without an answer.
+    pub fn cancel() -> Self {
+        Self::new(ElicitAction::Cancel)
+    }
+
+    /// What the user filled in, as a type; `None` unless they accepted and there is content.
+    ///
+    /// # Errors
+    ///
+    /// When the content does not have the shape of `T`.
+    pub fn content_as<T: DeserializeOwned>(&self) -> Result<Option<T>, serde_json::Error> {
+        match (self.action, &self.content) {
+            (ElicitAction::Accept, Some(content)) => content.parse().map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    /// What the user filled in, field by field.
+    ///
+    /// # Errors
+    ///
+    /// When a value is none that a form can have.
+    pub fn values(&self) -> Result<JsonMap<ElicitValue>, serde_json::Error> {
+        Ok(self.content_as()?.unwrap_or_default())
+    }
+}
+
+/// A value that a user can fill into a form.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum ElicitValue {
+    /// A text, or the choice of one option.
+    String(String),
     /// A number.
-    Number(NumberSchema),
+    Number(Number),
     /// Yes or no.
-    Boolean(BooleanSchema),
-    /// One of several.
-    SingleSelect(UntitledSingleSelectEnumSchema),
-    /// One of several, with titles.
-    TitledSingleSelect(TitledSingleSelectEnumSchema),
-    /// Some of several.
-    MultiSelect(UntitledMultiSelectEnumSchema),
-    /// Some of several, with titles.
-    TitledMultiSelect(TitledMultiSelectEnumSchema),
-    /// One of several, with titles in an older form.
-    LegacyTitled(LegacyTitledEnumSchema),
+    Boolean(bool),
+    /// The choice of several options.
+    Strings(Vec<String>),
 }
 
-impl Serialize for PrimitiveSchemaDefinition {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::String(schema) => schema.serialize(serializer),
-            Self::Number(schema) => schema.serialize(serializer),
-            Self::Boolean(schema) => schema.serialize(serializer),
-            Self::SingleSelect(schema) => schema.serialize(serializer),
-            Self::TitledSingleSelect(schema) => schema.serialize(serializer),
-            Self::MultiSelect(schema) => schema.serialize(serializer),
-            Self::TitledMultiSelect(schema) => schema.serialize(serializer),
-            Self::LegacyTitled(schema) => schema.serialize(serializer),
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for PrimitiveSchemaDefinition {
+impl<'de> Deserialize<'de> for ElicitValue {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        use serde::de::Error as _;
-        /// The members that tell the kinds of fields apart.
-        #[derive(Deserialize)]
-        struct Shape {
-            #[serde(rename = "type")]
-            kind: String,
-            #[serde(rename = "enum")]
-            values: Option<serde::de::IgnoredAny>,
-            #[serde(rename = "enumNames")]
-            names: Option<serde::de::IgnoredAny>,
-            #[serde(rename = "oneOf")]
-            one_of: Option<serde::de::IgnoredAny>,
-            items: Option<Items>,
-        }
-        #[derive(Deserialize)]
-        struct Items {
-            #[serde(rename = "anyOf")]
-            any_of: Option<serde::de::IgnoredAny>,
-        }
         let raw = RawJson::deserialize(deserializer)?;
-        let wrong =
-            |error: serde_json::Error| D::Error::custom(crate::message::without_values(&error));
-        let shape: Shape = raw.parse().map_err(wrong)?;
-        match shape.kind.as_str() {
-            "string" if shape.names.is_some() => raw.parse().map(Self::LegacyTitled),
-            "string" if shape.one_of.is_some() => raw.parse().map(Self::TitledSingleSelect),
-            "string" if shape.values.is_some() => raw.parse().map(Self::SingleSelect),
-            "string" => raw.parse().map(Self::String),
-            "number" | "integer" => raw.parse().map(Self::Number),
-            "boolean" => raw.parse().map(Self::Boolean),
-            "array" if shape.items.is_some_and(|items| items.any_of.is_some()) => {
-                raw.parse().map(Self::TitledMultiSelect)
-            }
-            "array" => raw.parse().map(Self::MultiSelect),
-            _ => return Err(D::Error::custom("a form's field has an unknown `type`")),
-        }
-        .map_err(wrong)
-    }
-}
-
-impl JsonSchema for PrimitiveSchemaDefinition {
-    fn schema_name() -> Cow<'static, str> {
-        "PrimitiveSchemaDefinition".into()
-    }
-
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let options = [
-            generator.subschema_for::<StringSchema>().to_value(),
-            generator.subschema_for::<NumberSchema>().to_value(),
-            generator.subschema_for::<BooleanSchema>().to_value(),
-            generator.subschema_for::<UntitledSingleSelectEnumSchema>().to_value(),
-            generator.subschema_for::<TitledSingleSelectEnumSchema>().to_value(),
-            generator.subschema_for::<UntitledMultiSelectEnumSchema>().to_value(),
-            generator.subschema_for::<TitledMultiSelectEnumSchema>().to_value(),
-            generator.subschema_for::<LegacyTitledEnumSchema>().to_value(),
-        ];
-        json_schema!({ "anyOf": options })
-    }
-}
-
-wire! {
-    /// A text field.
-    #[derive(Default)]
-    pub struct StringSchema {
-        tag "type" = "string";
-        optional {
-            /// Its name, for people.
-            "title" title: String,
-            /// What it means.
-            "description" description: String,
-            /// The least length.
-            "minLength" min_length: u64,
-            /// The greatest length.
-            "maxLength" max_length: u64,
-            /// What it must look like.
-            "format" format: StringFormat,
-            /// What it starts with.
-            "default" default: String,
-        }
-    }
-}
-
-strings! {
-    /// What a text must look like.
-    pub enum StringFormat {
-        /// An email address.
-        Email = "email",
-        /// A URI.
-        Uri = "uri",
-        /// A date.
-        Date = "date",
-        /// A date and time.
-        DateTime = "date-time",
-    }
-}
-
-strings! {
-    /// Kinds of numbers.
-    pub enum NumberKind {
-        /// Any.
-        Number = "number",
-        /// Whole ones.
-        Integer = "integer",
-    }
-}
-
-wire! {
-    /// A number field.
-    pub struct NumberSchema {
-        required {
-            /// Which numbers.
-            "type" kind: NumberKind,
-        }
-        optional {
-            /// Its name, for people.
-            "title" title: String,
-            /// What it means.
-            "description" description: String,
-            /// The least value.
-            "minimum" minimum: serde_json::Number,
-            /// The greatest value.
-            "maximum" maximum: serde_json::Number,
-            /// What it starts with.
-            "default" default: serde_json::Number,
-        }
-    }
-}
-
-wire! {
-    /// A yes-or-no field.
-    #[derive(Default)]
-    pub struct BooleanSchema {
-        tag "type" = "boolean";
-        optional {
-            /// Its name, for people.
-            "title" title: String,
-            /// What it means.
-            "description" description: String,
-            /// What it starts with.
-            "default" default: bool,
-        }
-    }
-}
-
-wire! {
-    /// A choice of one.
-    pub struct UntitledSingleSelectEnumSchema {
-        tag "type" = "string";
-        required {
-            /// The choices.
-            "enum" values: Vec<String>,
-        }
-        optional {
-            /// Its name, for people.
-            "title" title: String,
-            /// What it means.
-            "description" description: String,
-            /// What it starts with.
-            "default" default: String,
-        }
-    }
-}
-
-wire! {
-    /// A choice of one, with titles.
-    pub struct TitledSingleSelectEnumSchema {
-        tag "type" = "string";
-        required {
-            /// The choices.
-            "oneOf" one_of: Vec<TitledChoice>,
-        }
-        optional {
-            /// Its name, for people.
-            "title" title: String,
-            /// What it means.
-            "description" description: String,
-            /// What it starts with.
-            "default" default: String,
-        }
-    }
-}
-
-wire! {
-    /// A choice and its title.
-    pub struct TitledChoice {
-        required {
-            /// The value.
-            "const" value: String,
-            /// Its title, for people.
-            "title" title: String,
-        }
-    }
-}
-
-wire! {
-    /// A choice of some.
-    pub struct UntitledMultiSelectEnumSchema {
-        tag "type" = "array";
-        required {
-            /// The choices.
-            "items" items: UntitledChoices,
-        }
-        optional {
-            /// Its name, for people.
-            "title" title: String,
-            /// What it means.
-            "description" description: String,
-            /// At least as many.
-            "minItems" min_items: u64,
-            /// At most as many.
-            "maxItems" max_items: u64,
-            /// What it starts with.
-            "default" default: Vec<String>,
-        }
-    }
-}
-
-wire! {
-    /// The choices of a multiple choice.
-    pub struct UntitledChoices {
-        tag "type" = "string";
-        required {
-            /// The choices.
-            "enum" values: Vec<String>,
-        }
-    }
-}
-
-wire! {
-    /// A choice of some, with titles.
-    pub struct TitledMultiSelectEnumSchema {
-        tag "type" = "array";
-        required {
-            /// The choices.
-            "items" items: TitledChoices,
-        }
-        optional {
-            /// Its name, for people.
-            "title" title: String,
-            /// What it means.
-            "description" description: String,
-            /// At least as many.
-            "minItems" min_items: u64,
-            /// At most as many.
-            "maxItems" max_items: u64,
-            /// What it starts with.
-            "default" default: Vec<String>,
-        }
-    }
-}
-
-wire! {
-    /// The choices of a multiple choice, with titles.
-    pub struct TitledChoices {
-        required {
-            /// The choices.
-            "anyOf" any_of: Vec<TitledChoice>,
-        }
-    }
-}
-
-wire! {
-    /// A choice of one, with titles in an older form.
-    pub struct LegacyTitledEnumSchema {
-        tag "type" = "string";
-        required {
-            /// The choices.
-            "enum" values: Vec<String>,
-        }
-        optional {
-            /// Their titles, in the same order.
-            "enumNames" names: Vec<String>,
-            /// Its name, for people.
-            "title" title: String,
-            /// What it means.
-            "description" description: String,
-            /// What it starts with.
-            "default" default: String,
+        match raw.get().as_bytes().first() {
+            Some(b'"') => parse_as(&raw).map(Self::String),
+            Some(b'[') => parse_as(&raw).map(Self::Strings),
+            Some(b't' | b'f') => parse_as(&raw).map(Self::Boolean),
+            _ => parse_as(&raw).map(Self::Number),
         }
     }
 }

@@ -1,399 +1,408 @@
-//! JSON-RPC 2.0 messages.
+//! The JSON-RPC 2.0 envelope (specification, "Messages").
 //!
-//! Source: specification, *Base protocol → Messages*.
+//! [`JsonRpcRequest`] and [`JsonRpcNotification`] are messages of a known method: they are typed by
+//! it, and reading one checks `jsonrpc` and `method`. [`AnyRequest`] and [`AnyNotification`] are
+//! messages of whatever method, and [`JsonRpcMessage`] is any message at all.
+//!
+//! ```
+//! use mcp_core::protocol::{CallToolRequest, CallToolRequestParams};
+//!
+//! let request = CallToolRequest::new(1, CallToolRequestParams::new("now"));
+//! let text = serde_json::to_string(&request)?;
+//! assert!(text.starts_with(r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"#));
+//! assert_eq!(serde_json::from_str::<CallToolRequest>(&text)?, request);
+//! # Ok::<(), serde_json::Error>(())
+//! ```
+//!
+//! [`AnyRequest`]: super::AnyRequest
+//! [`AnyNotification`]: super::AnyNotification
+//! [`JsonRpcMessage`]: super::JsonRpcMessage
 
 use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::de::{DeserializeOwned, Error as _};
-use serde::ser::SerializeStruct;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::de::{self, MapAccess, Visitor};
+use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::wire::{results, wire};
-use crate::protocol::methods::{NotificationMethod, RequestMethod};
-use crate::protocol::{Extra, Meta, NotificationMetaObject, RequestMetaObject};
-use crate::{Error, RawJson};
-
-/// An integer or a string: the two forms of a [`RequestId`] and of a
-/// [`ProgressToken`](crate::protocol::ProgressToken).
-macro_rules! integer_or_string {
-    ($(#[$attribute:meta])* $name:ident) => {
-        $(#[$attribute])*
-        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-        #[serde(untagged)]
-        pub enum $name {
-            /// An integer.
-            Number(i64),
-            /// A string.
-            String(Box<str>),
-        }
-
-        impl<'de> Deserialize<'de> for $name {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                struct Visitor;
-                impl serde::de::Visitor<'_> for Visitor {
-                    type Value = $name;
-
-                    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                        f.write_str("a string or an integer")
-                    }
-
-                    fn visit_i64<E>(self, number: i64) -> Result<$name, E> {
-                        Ok($name::Number(number))
-                    }
-
-                    fn visit_u64<E: serde::de::Error>(self, number: u64) -> Result<$name, E> {
-                        i64::try_from(number)
-                            .map($name::Number)
-                            .map_err(|_| E::custom("an integer beyond 64 bits"))
-                    }
-
-                    fn visit_str<E>(self, text: &str) -> Result<$name, E> {
-                        Ok($name::String(text.into()))
-                    }
-                }
-                deserializer.deserialize_any(Visitor)
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                match self {
-                    Self::Number(number) => number.fmt(f),
-                    Self::String(text) => f.write_str(text),
-                }
-            }
-        }
-
-        impl JsonSchema for $name {
-            fn schema_name() -> Cow<'static, str> {
-                stringify!($name).into()
-            }
-
-            fn json_schema(_: &mut SchemaGenerator) -> Schema {
-                json_schema!({ "type": ["string", "integer"] })
-            }
-        }
-
-        impl From<i64> for $name {
-            fn from(number: i64) -> Self {
-                Self::Number(number)
-            }
-        }
-
-        impl From<&str> for $name {
-            fn from(text: &str) -> Self {
-                Self::String(text.into())
-            }
-        }
-
-        impl From<String> for $name {
-            fn from(text: String) -> Self {
-                Self::String(text.into())
-            }
-        }
-    };
-}
-pub(crate) use integer_or_string;
-
-integer_or_string! {
-    /// What ties a response to its request.
-    RequestId
-}
-
-wire! {
-    /// What went wrong, in an error response.
-    pub struct ErrorObject {
-        required {
-            /// The kind of error.
-            "code" code: i64,
-            /// A short description, for developers.
-            "message" message: String,
-        }
-        nullable {
-            /// More, defined by the sender.
-            "data" data,
-        }
-    }
-}
-
-wire! {
-    /// Parameters of a request that has none of its own.
-    pub struct RequestParams {
-        required {
-            /// The request's metadata.
-            "_meta" meta: RequestMetaObject,
-        }
-    }
-}
-
-wire! {
-    /// Parameters of a notification that has none of its own.
-    pub struct NotificationParams {
-        optional {
-            /// The notification's metadata.
-            "_meta" meta: NotificationMetaObject,
-        }
-    }
-}
-
-wire! {
-    /// A result of which nothing is known but that it is one.
-    pub struct EmptyResult {
-        optional {
-            /// What kind of result it is.
-            "resultType" result_type: ResultType,
-            /// The result's metadata.
-            "_meta" meta: Meta,
-        }
-    }
-}
-results!(EmptyResult);
-
-/// What the result of a method must be to be sent: an object whose `resultType` and `_meta` the
-/// sender writes.
-///
-/// A type of yours needs no more than `impl ResultBody for MyResult {}`, if it has no `_meta` of its
-/// own.
-pub trait ResultBody: Serialize {
-    /// Takes its `_meta` out and forgets its `resultType`, so that neither is serialised with it.
-    fn take_meta(&mut self) -> Option<Meta> {
-        None
-    }
-}
-
-/// The kind of a result.
-///
-/// ```
-/// use mcp_core::protocol::ResultType;
-///
-/// assert_eq!(ResultType::of(None), ResultType::Complete);
-/// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ResultType {
-    /// The final result.
-    Complete,
-    /// A question; the request is to be repeated with the answer.
-    InputRequired,
-    /// An extension's own.
-    Other(Box<str>),
-}
-
-impl ResultType {
-    /// What a result's member means; an absent one, as older servers have it, is `Complete`.
-    #[must_use]
-    pub fn of(member: Option<&Self>) -> Self {
-        member.cloned().unwrap_or(Self::Complete)
-    }
-
-    /// As it stands on the wire.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        match self {
-            Self::Complete => "complete",
-            Self::InputRequired => "input_required",
-            Self::Other(other) => other,
-        }
-    }
-}
-
-impl Serialize for ResultType {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.as_str())
-    }
-}
-
-impl<'de> Deserialize<'de> for ResultType {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        Ok(match text.as_str() {
-            "complete" => Self::Complete,
-            "input_required" => Self::InputRequired,
-            _ => Self::Other(text.into()),
-        })
-    }
-}
-
-impl JsonSchema for ResultType {
-    fn schema_name() -> Cow<'static, str> {
-        "ResultType".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string" })
-    }
-}
+use super::wire;
+use super::wire_schema::ObjectSchema;
+use super::{
+    AnyResult, ErrorObject, Extra, JSONRPC_VERSION, NotificationMethod, RequestId, RequestMethod,
+};
 
 /// A request of the method `M`.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct JsonRpcRequest<M: RequestMethod> {
-    /// The id.
+    /// Ties the answer to this request.
     pub id: RequestId,
-    /// The parameters.
+    /// What the method asks for.
     pub params: M::Params,
-    method: PhantomData<fn() -> M>,
+    /// Members without a field of their own, kept as they came.
+    pub extra: Extra,
 }
 
 impl<M: RequestMethod> JsonRpcRequest<M> {
-    /// A request.
+    /// A request with an id that the sender uses for no other one in flight.
     pub fn new(id: impl Into<RequestId>, params: M::Params) -> Self {
-        Self { id: id.into(), params, method: PhantomData }
-    }
-}
-
-impl<M: RequestMethod> Serialize for JsonRpcRequest<M> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut message = serializer.serialize_struct("JsonRpcRequest", 4)?;
-        message.serialize_field("jsonrpc", "2.0")?;
-        message.serialize_field("id", &self.id)?;
-        message.serialize_field("method", M::METHOD)?;
-        message.serialize_field("params", &self.params)?;
-        message.end()
-    }
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawMessage {
-    jsonrpc: Version,
-    id: Option<RequestId>,
-    method: Option<String>,
-    params: Option<RawJson>,
-    result: Option<RawJson>,
-    error: Option<ErrorObject>,
-}
-
-/// `"2.0"`, and nothing else.
-#[derive(Deserialize)]
-enum Version {
-    #[serde(rename = "2.0")]
-    Two,
-}
-
-impl RawMessage {
-    fn params_of<T: DeserializeOwned, E: serde::de::Error>(&self, method: &str) -> Result<T, E> {
-        let Version::Two = self.jsonrpc;
-        if self.method.as_deref() != Some(method) {
-            return Err(E::custom(format!("the method must be `{method}`")));
-        }
-        let params = self.params.as_ref().map_or("{}", RawJson::get);
-        serde_json::from_str(params).map_err(E::custom)
-    }
-}
-
-impl<'de, M: RequestMethod> Deserialize<'de> for JsonRpcRequest<M> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let message = RawMessage::deserialize(deserializer)?;
-        let params = message.params_of::<M::Params, D::Error>(M::METHOD)?;
-        let id = message.id.ok_or_else(|| D::Error::missing_field("id"))?;
-        Ok(Self { id, params, method: PhantomData })
+        Self { id: id.into(), params, extra: Extra::new() }
     }
 }
 
 /// A notification of the method `M`.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct JsonRpcNotification<M: NotificationMethod> {
-    /// The parameters.
+    /// What the method says.
     pub params: M::Params,
-    method: PhantomData<fn() -> M>,
+    /// Members without a field of their own, kept as they came.
+    pub extra: Extra,
 }
 
 impl<M: NotificationMethod> JsonRpcNotification<M> {
     /// A notification.
     pub fn new(params: M::Params) -> Self {
-        Self { params, method: PhantomData }
+        Self { params, extra: Extra::new() }
+    }
+}
+
+/// The answer to a request that succeeded, or that needs input first.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct JsonRpcResultResponse<R = AnyResult> {
+    /// The id of the request.
+    pub id: RequestId,
+    /// The whole result, with its `resultType`: [`Tagged`](super::Tagged) or
+    /// [`RoundTrip`](super::RoundTrip) around a body.
+    pub result: R,
+    /// Members without a field of their own, kept as they came.
+    pub extra: Extra,
+}
+
+impl<R> JsonRpcResultResponse<R> {
+    /// An answer to the request with this id.
+    pub fn new(id: impl Into<RequestId>, result: R) -> Self {
+        Self { id: id.into(), result, extra: Extra::new() }
+    }
+}
+
+/// The answer to a request that failed.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct JsonRpcErrorResponse<E = ErrorObject> {
+    /// The id of the request, unless it was too malformed to have one. `null` reads as absent.
+    pub id: Option<RequestId>,
+    /// What went wrong.
+    pub error: E,
+    /// Members without a field of their own, kept as they came.
+    pub extra: Extra,
+}
+
+impl<E> JsonRpcErrorResponse<E> {
+    /// An answer to the request with this id, or to one whose id could not be read.
+    pub fn new(id: Option<RequestId>, error: E) -> Self {
+        Self { id, error, extra: Extra::new() }
+    }
+}
+
+/// The members of an envelope, of which each kind of message has some.
+struct Envelope<P, R, E> {
+    id: Option<RequestId>,
+    params: Option<P>,
+    result: Option<R>,
+    error: Option<E>,
+    extra: Extra,
+}
+
+/// Which members a kind of message has besides `jsonrpc`.
+#[derive(Clone, Copy)]
+struct Members {
+    what: &'static str,
+    method: Option<&'static str>,
+    id: bool,
+    params: bool,
+    result: bool,
+    error: bool,
+}
+
+impl Members {
+    const NONE: Self =
+        Self { what: "", method: None, id: false, params: false, result: false, error: false };
+}
+
+/// Reads an envelope: checks `jsonrpc` and `method`, and keeps members it does not know.
+struct EnvelopeVisitor<P, R, E> {
+    members: Members,
+    types: PhantomData<(P, R, E)>,
+}
+
+impl<P, R, E> EnvelopeVisitor<P, R, E> {
+    fn new(members: Members) -> Self {
+        Self { members, types: PhantomData }
+    }
+}
+
+impl<'de, P, R, E> Visitor<'de> for EnvelopeVisitor<P, R, E>
+where
+    P: Deserialize<'de>,
+    R: Deserialize<'de>,
+    E: Deserialize<'de>,
+{
+    type Value = Envelope<P, R, E>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.members.what)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let members = self.members;
+        let (mut jsonrpc, mut method) = (false, false);
+        let mut id: Option<Option<RequestId>> = None;
+        let (mut params, mut result, mut error) = (None, None, None);
+        let mut extra = Vec::new();
+        while let Some(key) = map.next_key::<wire::Key<'de>>()? {
+            match (key.as_str(), members.method) {
+                ("jsonrpc", _) => {
+                    wire::read_tag(&mut map, "jsonrpc", JSONRPC_VERSION, &mut jsonrpc)?;
+                }
+                ("method", Some(name)) => wire::read_tag(&mut map, "method", name, &mut method)?,
+                // Only the id of an error may be `null`: the request's was unreadable.
+                ("id", _) if members.error => wire::read(&mut map, "id", &mut id)?,
+                ("id", _) if members.id => {
+                    let mut value = None;
+                    if id.is_some() {
+                        return Err(de::Error::duplicate_field("id"));
+                    }
+                    wire::read(&mut map, "id", &mut value)?;
+                    id = Some(value);
+                }
+                ("params", _) if members.params => wire::read(&mut map, "params", &mut params)?,
+                ("result", _) if members.result => wire::read(&mut map, "result", &mut result)?,
+                ("error", _) if members.error => wire::read(&mut map, "error", &mut error)?,
+                _ => wire::read_extra(&mut map, key, &mut extra)?,
+            }
+        }
+        wire::present(jsonrpc.then_some(()), "jsonrpc", members.what)?;
+        if members.method.is_some() {
+            wire::present(method.then_some(()), "method", members.what)?;
+        }
+        Ok(Envelope { id: id.flatten(), params, result, error, extra: wire::finish_extra(extra)? })
+    }
+}
+
+type Nothing = de::IgnoredAny;
+
+impl<M: RequestMethod> JsonRpcRequest<M> {
+    const MEMBERS: Members = Members {
+        what: "JSON-RPC request",
+        method: Some(M::METHOD),
+        id: true,
+        params: true,
+        ..Members::NONE
+    };
+}
+
+impl<'de, M: RequestMethod> Deserialize<'de> for JsonRpcRequest<M> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let visitor = EnvelopeVisitor::<M::Params, Nothing, Nothing>::new(Self::MEMBERS);
+        let envelope = deserializer.deserialize_map(visitor)?;
+        let what = Self::MEMBERS.what;
+        Ok(Self {
+            id: wire::present(envelope.id, "id", what)?,
+            params: wire::present(envelope.params, "params", what)?,
+            extra: envelope.extra,
+        })
+    }
+}
+
+impl<M: RequestMethod> Serialize for JsonRpcRequest<M> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("jsonrpc", JSONRPC_VERSION)?;
+        map.serialize_entry("id", &self.id)?;
+        map.serialize_entry("method", M::METHOD)?;
+        map.serialize_entry("params", &self.params)?;
+        let known = ["jsonrpc", "id", "method", "params"];
+        wire::write_extra(&mut map, &self.extra, &known, Self::MEMBERS.what)?;
+        map.end()
+    }
+}
+
+impl<M: RequestMethod<Params: JsonSchema>> JsonSchema for JsonRpcRequest<M> {
+    fn schema_name() -> Cow<'static, str> {
+        format!("{}Request", short_name::<M>()).into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let mut object = ObjectSchema::new(generator, "");
+        object.constant("jsonrpc", JSONRPC_VERSION);
+        object.property::<RequestId>("id", true, "", ().into());
+        object.constant("method", M::METHOD);
+        object.property::<M::Params>("params", true, "", ().into());
+        object.finish()
+    }
+}
+
+impl<M: NotificationMethod> JsonRpcNotification<M> {
+    const MEMBERS: Members = Members {
+        what: "JSON-RPC notification",
+        method: Some(M::METHOD),
+        params: true,
+        ..Members::NONE
+    };
+}
+
+impl<'de, M: NotificationMethod> Deserialize<'de> for JsonRpcNotification<M> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let visitor = EnvelopeVisitor::<M::Params, Nothing, Nothing>::new(Self::MEMBERS);
+        let envelope = deserializer.deserialize_map(visitor)?;
+        // A notification with an id is a request that no one would answer.
+        if envelope.extra.contains_key("id") {
+            return Err(de::Error::custom("a notification has no `id`"));
+        }
+        let params = match envelope.params {
+            // Params that may be absent are an `Option`, which reads from `null`.
+            None if !M::PARAMS_REQUIRED => serde_json::from_str("null").ok(),
+            params => params,
+        };
+        Ok(Self {
+            params: wire::present(params, "params", Self::MEMBERS.what)?,
+            extra: envelope.extra,
+        })
     }
 }
 
 impl<M: NotificationMethod> Serialize for JsonRpcNotification<M> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut message = serializer.serialize_struct("JsonRpcNotification", 3)?;
-        message.serialize_field("jsonrpc", "2.0")?;
-        message.serialize_field("method", M::METHOD)?;
-        message.serialize_field("params", &self.params)?;
-        message.end()
-    }
-}
-
-impl<'de, M: NotificationMethod> Deserialize<'de> for JsonRpcNotification<M> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let message = RawMessage::deserialize(deserializer)?;
-        if message.id.is_some() {
-            return Err(D::Error::custom("a notification has no id"));
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("jsonrpc", JSONRPC_VERSION)?;
+        map.serialize_entry("method", M::METHOD)?;
+        if !M::omits(&self.params) {
+            map.serialize_entry("params", &self.params)?;
         }
-        Ok(Self { params: message.params_of::<_, D::Error>(M::METHOD)?, method: PhantomData })
+        let known = ["jsonrpc", "id", "method", "params"];
+        wire::write_extra(&mut map, &self.extra, &known, Self::MEMBERS.what)?;
+        map.end()
     }
 }
 
-/// A response with the result `R`.
-#[derive(Debug, Clone, PartialEq)]
-pub struct JsonRpcResultResponse<R> {
-    /// The request's id.
-    pub id: RequestId,
-    /// The result.
-    pub result: R,
+impl<M: NotificationMethod<Params: JsonSchema>> JsonSchema for JsonRpcNotification<M> {
+    fn schema_name() -> Cow<'static, str> {
+        format!("{}Notification", short_name::<M>()).into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let mut object = ObjectSchema::new(generator, "");
+        object.constant("jsonrpc", JSONRPC_VERSION);
+        object.constant("method", M::METHOD);
+        object.property::<M::Params>("params", M::PARAMS_REQUIRED, "", ().into());
+        object.finish()
+    }
+}
+
+impl<R> JsonRpcResultResponse<R> {
+    const MEMBERS: Members =
+        Members { what: "JSON-RPC result response", id: true, result: true, ..Members::NONE };
+}
+
+impl<'de, R: Deserialize<'de>> Deserialize<'de> for JsonRpcResultResponse<R> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let visitor = EnvelopeVisitor::<Nothing, R, Nothing>::new(Self::MEMBERS);
+        let envelope = deserializer.deserialize_map(visitor)?;
+        let what = Self::MEMBERS.what;
+        Ok(Self {
+            id: wire::present(envelope.id, "id", what)?,
+            result: wire::present(envelope.result, "result", what)?,
+            extra: envelope.extra,
+        })
+    }
 }
 
 impl<R: Serialize> Serialize for JsonRpcResultResponse<R> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut message = serializer.serialize_struct("JsonRpcResultResponse", 3)?;
-        message.serialize_field("jsonrpc", "2.0")?;
-        message.serialize_field("id", &self.id)?;
-        message.serialize_field("result", &self.result)?;
-        message.end()
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("jsonrpc", JSONRPC_VERSION)?;
+        map.serialize_entry("id", &self.id)?;
+        map.serialize_entry("result", &self.result)?;
+        let known = ["jsonrpc", "id", "result"];
+        wire::write_extra(&mut map, &self.extra, &known, Self::MEMBERS.what)?;
+        map.end()
     }
 }
 
-impl<'de, R: DeserializeOwned> Deserialize<'de> for JsonRpcResultResponse<R> {
+impl<R: JsonSchema> JsonSchema for JsonRpcResultResponse<R> {
+    fn schema_name() -> Cow<'static, str> {
+        response_name(R::schema_name())
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let mut object = ObjectSchema::new(generator, "");
+        object.constant("jsonrpc", JSONRPC_VERSION);
+        object.property::<RequestId>("id", true, "", ().into());
+        object.property::<R>("result", true, "", ().into());
+        object.finish()
+    }
+}
+
+impl<E> JsonRpcErrorResponse<E> {
+    const MEMBERS: Members =
+        Members { what: "JSON-RPC error response", id: true, error: true, ..Members::NONE };
+}
+
+impl<'de, E: Deserialize<'de>> Deserialize<'de> for JsonRpcErrorResponse<E> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let message = RawMessage::deserialize(deserializer)?;
-        let Version::Two = message.jsonrpc;
-        let id = message.id.ok_or_else(|| D::Error::missing_field("id"))?;
-        let result = message.result.ok_or_else(|| D::Error::missing_field("result"))?;
-        if message.error.is_some() {
-            return Err(D::Error::custom("a response has a result or an error, not both"));
-        }
-        Ok(Self { id, result: result.parse().map_err(D::Error::custom)? })
+        let visitor = EnvelopeVisitor::<Nothing, Nothing, E>::new(Self::MEMBERS);
+        let envelope = deserializer.deserialize_map(visitor)?;
+        Ok(Self {
+            id: envelope.id,
+            error: wire::present(envelope.error, "error", Self::MEMBERS.what)?,
+            extra: envelope.extra,
+        })
     }
 }
 
-/// A response with an error.
-#[derive(Debug, Clone, PartialEq)]
-pub struct JsonRpcErrorResponse {
-    /// The request's id, unless it could not be read.
-    pub id: Option<RequestId>,
-    /// The error.
-    pub error: ErrorObject,
-}
-
-impl Serialize for JsonRpcErrorResponse {
+impl<E: Serialize> Serialize for JsonRpcErrorResponse<E> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut message = serializer.serialize_struct("JsonRpcErrorResponse", 3)?;
-        message.serialize_field("jsonrpc", "2.0")?;
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("jsonrpc", JSONRPC_VERSION)?;
         if let Some(id) = &self.id {
-            message.serialize_field("id", id)?;
+            map.serialize_entry("id", id)?;
         }
-        message.serialize_field("error", &self.error)?;
-        message.end()
+        map.serialize_entry("error", &self.error)?;
+        let known = ["jsonrpc", "id", "error"];
+        wire::write_extra(&mut map, &self.extra, &known, Self::MEMBERS.what)?;
+        map.end()
     }
 }
 
-impl<'de> Deserialize<'de> for JsonRpcErrorResponse {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let message = RawMessage::deserialize(deserializer)?;
-        let Version::Two = message.jsonrpc;
-        let error = message.error.ok_or_else(|| D::Error::missing_field("error"))?;
-        Ok(Self { id: message.id, error })
+impl<E: JsonSchema> JsonSchema for JsonRpcErrorResponse<E> {
+    fn schema_name() -> Cow<'static, str> {
+        response_name(E::schema_name())
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let mut object = ObjectSchema::new(generator, "");
+        object.constant("jsonrpc", JSONRPC_VERSION);
+        object.property::<RequestId>("id", false, "", ().into());
+        object.property::<E>("error", true, "", ().into());
+        object.finish()
     }
 }
 
-impl From<&Error> for JsonRpcErrorResponse {
-    fn from(error: &Error) -> Self {
-        Self { id: None, error: error.to_object() }
-    }
+/// The name of a method's type without its path: schemas of messages are named by it.
+fn short_name<M>() -> &'static str {
+    let name = std::any::type_name::<M>();
+    name.rsplit("::").next().unwrap_or(name)
 }
 
-/// The members of an object, whatever they are: a result before it is known what was asked for.
-pub type RawObject = Extra;
+/// The name of a response's schema by that of what it carries.
+fn response_name(carried: Cow<'static, str>) -> Cow<'static, str> {
+    match carried.as_ref() {
+        "Result" => "JSONRPCResultResponse".into(),
+        "Error" => "JSONRPCErrorResponse".into(),
+        carried => format!("{carried}Response").into(),
+    }
+}

@@ -1,47 +1,72 @@
-//! `notifications/message`. Deprecated by the protocol.
-//!
-//! Source: specification, *Server utilities → Logging*.
+//! Log messages. Deprecated by the specification (specification, "Logging").
 
-use super::wire::{strings, wire};
+use super::methods::{NOTIFICATIONS_MESSAGE, notification_method};
+use super::strings::string_enum;
+use super::wire::wire;
+use super::{JsonRpcNotification, NotificationMetaObject};
 use crate::RawJson;
-use crate::protocol::NotificationMetaObject;
 
-strings! {
-    /// Severities of RFC 5424, least first.
-    pub enum LoggingLevel {
-        /// For developers.
+notification_method! {
+    /// Carries a log message.
+    LoggingMessage = NOTIFICATIONS_MESSAGE, LoggingMessageNotificationParams
+}
+
+/// A `notifications/message` notification.
+pub type LoggingMessageNotification = JsonRpcNotification<LoggingMessage>;
+
+string_enum! {
+    /// How severe a log message is: the levels of RFC 5424, section 6.2.1, from the least severe to
+    /// the most.
+    ///
+    /// ```
+    /// use mcp_core::protocol::LoggingLevel;
+    ///
+    /// assert!(LoggingLevel::Error > LoggingLevel::Info);
+    /// ```
+    #[derive(PartialOrd, Ord)]
+    pub enum LoggingLevel [inline = false] {
+        /// For those who look for a fault.
         Debug = "debug",
-        /// Ordinary events.
+        /// For the record.
         Info = "info",
-        /// Ordinary but significant events.
+        /// Normal and worth a note.
         Notice = "notice",
-        /// Something may go wrong.
+        /// Something may be wrong.
         Warning = "warning",
-        /// Something went wrong.
+        /// Something failed.
         Error = "error",
-        /// A component fails.
+        /// A part of the system failed.
         Critical = "critical",
-        /// Someone must act.
+        /// Somebody must act now.
         Alert = "alert",
-        /// Nothing works.
+        /// The system cannot be used.
         Emergency = "emergency",
     }
 }
 
 wire! {
-    /// A log message.
+    /// The params of a `notifications/message` notification.
+    ///
+    /// ```
+    /// use mcp_core::{RawJson, protocol::{LoggingLevel, LoggingMessageNotificationParams}};
+    ///
+    /// let data = RawJson::from_serialize("disk is full")?;
+    /// let params = LoggingMessageNotificationParams::new(LoggingLevel::Error, data);
+    /// # let _ = params;
+    /// # Ok::<(), serde_json::Error>(())
+    /// ```
     pub struct LoggingMessageNotificationParams {
         required {
             /// How severe it is.
-            "level" level: LoggingLevel,
-            /// The message: any value. No secrets, no personal data.
-            "data" data: RawJson,
+            level: LoggingLevel = "level",
+            /// The message: any JSON value.
+            data: RawJson = "data",
         }
         optional {
-            /// Who logs.
-            "logger" logger: String,
-            /// The notification's metadata.
-            "_meta" meta: NotificationMetaObject,
+            /// Which part of the program says it.
+            logger: String = "logger" => with_logger,
+            /// Metadata of the notification.
+            meta: NotificationMetaObject = "_meta" => with_meta,
         }
     }
 }

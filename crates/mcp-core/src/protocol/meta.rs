@@ -1,237 +1,323 @@
-//! `_meta`: metadata of requests, notifications and results.
+//! `_meta`: metadata beside the content of a message (specification, "General fields").
 //!
-//! Source: specification, *Base protocol → General fields → `_meta`*.
+//! [`Meta`] is the general form, a map from keys to JSON. Requests have [`RequestMetaObject`], whose
+//! required members every request must carry; notifications [`NotificationMetaObject`].
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::ops::{Deref, DerefMut};
 
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::wire::wire;
+use super::{
+    ClientCapabilities, Extra, Implementation, JsonMap, LATEST_PROTOCOL_VERSION, LoggingLevel,
+    ProgressToken, RequestId,
+};
 use crate::RawJson;
-use crate::protocol::{ClientCapabilities, Implementation, LoggingLevel, ProgressToken, RequestId};
 
 /// The keys that the specification reserves.
-pub mod meta_keys {
-    /// The token for progress notifications.
+pub mod keys {
+    /// Opts a request into progress notifications.
     pub const PROGRESS_TOKEN: &str = "progressToken";
-    /// The revision of the protocol that a request is written in.
+    /// The revision of the protocol that a request uses.
     pub const PROTOCOL_VERSION: &str = "io.modelcontextprotocol/protocolVersion";
-    /// Who the client says it is.
+    /// The client's name and version.
     pub const CLIENT_INFO: &str = "io.modelcontextprotocol/clientInfo";
-    /// What the client can do for this request.
+    /// The client's capabilities for a request.
     pub const CLIENT_CAPABILITIES: &str = "io.modelcontextprotocol/clientCapabilities";
-    /// The least level of log messages that the client wants.
+    /// The lowest level of log message that a request asks for.
     pub const LOG_LEVEL: &str = "io.modelcontextprotocol/logLevel";
     /// The subscription that a notification belongs to.
     pub const SUBSCRIPTION_ID: &str = "io.modelcontextprotocol/subscriptionId";
-    /// Who the server says it is.
+    /// The server's name and version.
     pub const SERVER_INFO: &str = "io.modelcontextprotocol/serverInfo";
-    /// W3C trace context: the caller's span.
+    /// The W3C trace context of a message.
     pub const TRACEPARENT: &str = "traceparent";
-    /// W3C trace context: vendors' state.
+    /// The vendor part of the W3C trace context of a message.
     pub const TRACESTATE: &str = "tracestate";
-    /// W3C baggage.
+    /// The W3C baggage of a message.
     pub const BAGGAGE: &str = "baggage";
+
+    /// All of them.
+    pub const ALL: &[&str] = &[
+        PROGRESS_TOKEN,
+        PROTOCOL_VERSION,
+        CLIENT_INFO,
+        CLIENT_CAPABILITIES,
+        LOG_LEVEL,
+        SUBSCRIPTION_ID,
+        SERVER_INFO,
+        TRACEPARENT,
+        TRACESTATE,
+        BAGGAGE,
+    ];
 }
 
-/// An open `_meta` object: values by key, each kept as it came.
+/// The members of a `_meta` object, in order and with their values as they came.
+///
+/// It dereferences to [`JsonMap`] for everything that is not typed.
 ///
 /// ```
 /// use mcp_core::protocol::Meta;
 ///
-/// let mut meta = Meta::default();
-/// meta.insert("com.example/label", &"secret")?;
-/// assert_eq!(meta.get::<String>("com.example/label")?.as_deref(), Some("secret"));
+/// let mut meta = Meta::new();
+/// meta.insert("com.example/cost", &3)?;
+/// assert_eq!(meta.get::<u8>("com.example/cost")?, Some(3));
+/// assert_eq!(meta.get::<u8>("com.example/other")?, None);
+/// assert!(meta.get::<String>("com.example/cost").is_err());
 /// # Ok::<(), serde_json::Error>(())
 /// ```
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Meta(BTreeMap<String, RawJson>);
+pub struct Meta(Extra);
 
 impl Meta {
-    /// An empty one.
-    #[must_use]
-    pub fn new() -> Self {
-        Self::default()
+    /// Metadata without members. Does not allocate.
+    pub const fn new() -> Self {
+        Self(JsonMap::new())
     }
 
-    /// The value under `key` as a type; `None` if there is none.
+    /// The value at a key as a type, or `None` when there is no such member.
     ///
     /// # Errors
-    /// If it does not fit.
+    ///
+    /// When the value does not have the shape of `T`. The message starts with the key.
     pub fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, serde_json::Error> {
-        self.0.get(key).map(RawJson::parse).transpose()
+        self.0.parse(key)
     }
 
-    /// The value under `key` as it came.
-    #[must_use]
-    pub fn raw(&self, key: &str) -> Option<&RawJson> {
+    /// The value at a key as it came.
+    pub fn get_raw(&self, key: &str) -> Option<&RawJson> {
         self.0.get(key)
     }
 
-    /// Sets the value under `key`.
+    /// Sets the value at a key and returns the one it replaces.
     ///
     /// # Errors
-    /// If it does not serialise.
-    pub fn insert<T: Serialize + ?Sized>(
+    ///
+    /// When the value cannot be written as JSON.
+    pub fn insert<T>(
         &mut self,
         key: impl Into<String>,
         value: &T,
-    ) -> Result<(), serde_json::Error> {
-        self.0.insert(key.into(), RawJson::from_serialize(value)?);
-        Ok(())
+    ) -> Result<Option<RawJson>, serde_json::Error>
+    where
+        T: Serialize + ?Sized,
+    {
+        Ok(self.0.insert(key, RawJson::from_serialize(value)?))
     }
 
-    /// Sets the value under `key` unless there is one.
-    pub fn entry_or_insert(&mut self, key: &str, value: &RawJson) {
-        if !self.0.contains_key(key) {
-            self.0.insert(key.to_owned(), value.clone());
-        }
+    /// Sets the value at a key, as JSON, and returns the one it replaces.
+    pub fn insert_raw(&mut self, key: impl Into<String>, value: RawJson) -> Option<RawJson> {
+        self.0.insert(key, value)
     }
 
-    /// Takes the value under `key` out.
-    pub fn remove(&mut self, key: &str) -> Option<RawJson> {
-        self.0.remove(key)
+    /// The server that says it made this result, if it says so.
+    ///
+    /// # Errors
+    ///
+    /// When the member is there but not an [`Implementation`].
+    pub fn server_info(&self) -> Result<Option<Implementation>, serde_json::Error> {
+        self.get(keys::SERVER_INFO)
     }
 
-    /// Whether there is no entry.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+    /// The subscription this result or notification belongs to, if any.
+    ///
+    /// # Errors
+    ///
+    /// When the member is there but not a [`RequestId`].
+    pub fn subscription_id(&self) -> Result<Option<RequestId>, serde_json::Error> {
+        self.get(keys::SUBSCRIPTION_ID)
     }
 
-    /// The entries by key.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &RawJson)> {
-        self.0.iter().map(|(key, value)| (key.as_str(), value))
+    /// The members as a plain map.
+    pub fn into_members(self) -> Extra {
+        self.0
     }
 }
 
-impl Extend<(String, RawJson)> for Meta {
-    fn extend<I: IntoIterator<Item = (String, RawJson)>>(&mut self, entries: I) {
-        self.0.extend(entries);
+impl Deref for Meta {
+    type Target = Extra;
+
+    fn deref(&self) -> &Extra {
+        &self.0
     }
 }
 
-impl FromIterator<(String, RawJson)> for Meta {
-    fn from_iter<I: IntoIterator<Item = (String, RawJson)>>(entries: I) -> Self {
-        Self(entries.into_iter().collect())
+impl DerefMut for Meta {
+    fn deref_mut(&mut self) -> &mut Extra {
+        &mut self.0
+    }
+}
+
+impl From<Extra> for Meta {
+    fn from(members: Extra) -> Self {
+        Self(members)
+    }
+}
+
+impl<K: Into<String>> FromIterator<(K, RawJson)> for Meta {
+    fn from_iter<I: IntoIterator<Item = (K, RawJson)>>(members: I) -> Self {
+        Self(members.into_iter().collect())
     }
 }
 
 impl IntoIterator for Meta {
     type Item = (String, RawJson);
-    type IntoIter = std::collections::btree_map::IntoIter<String, RawJson>;
+    type IntoIter = std::vec::IntoIter<(String, RawJson)>;
 
     fn into_iter(self) -> Self::IntoIter {
         self.0.into_iter()
     }
 }
 
-/// `_meta` of things in lists and of content.
-pub type MetaObject = Meta;
+impl JsonSchema for Meta {
+    fn schema_name() -> Cow<'static, str> {
+        "MetaObject".into()
+    }
 
-wire! {
-    /// `_meta` of a request.
-    pub struct RequestMetaObject {
-        required {
-            /// The revision of the protocol that the request is written in.
-            "io.modelcontextprotocol/protocolVersion" protocol_version: String,
-            /// What the client can do for this request.
-            "io.modelcontextprotocol/clientCapabilities" client_capabilities: ClientCapabilities,
-        }
-        optional {
-            /// Asks for progress notifications under this token.
-            "progressToken" progress_token: ProgressToken,
-            /// Who the client says it is.
-            "io.modelcontextprotocol/clientInfo" client_info: Implementation,
-            /// The least level of log messages that the client wants.
-            "io.modelcontextprotocol/logLevel" log_level: LoggingLevel,
-        }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "object",
+            "description": "Metadata whose keys are owned by whoever defines them.",
+        })
     }
 }
 
 wire! {
-    /// `_meta` of a notification.
+    /// The `_meta` of a request: who asks, by which revision, and what the client can do.
+    ///
+    /// The default asks by [`LATEST_PROTOCOL_VERSION`] and declares no capabilities.
+    ///
+    /// ```
+    /// use mcp_core::protocol::{ClientCapabilities, Implementation, RequestMetaObject};
+    ///
+    /// let meta = RequestMetaObject::default()
+    ///     .with_client_info(Implementation::new("example", "1.0"))
+    ///     .with_client_capabilities(ClientCapabilities::new());
+    /// assert_eq!(meta.protocol_version, "2026-07-28");
+    /// ```
+    pub struct RequestMetaObject {
+        required {
+            /// The revision of the protocol that this request uses. Over HTTP it equals the
+            /// `MCP-Protocol-Version` header.
+            protocol_version: String = "io.modelcontextprotocol/protocolVersion",
+        }
+        implied {
+            /// What the client can do, for this request alone. A server infers nothing from earlier
+            /// requests.
+            client_capabilities: ClientCapabilities
+                = "io.modelcontextprotocol/clientCapabilities" => with_client_capabilities,
+        }
+        optional {
+            /// The client's name and version as it states them: for display and logs, not for
+            /// decisions.
+            client_info: Implementation
+                = "io.modelcontextprotocol/clientInfo" => with_client_info,
+            /// Asks for log messages of this level and above; without it none are sent. Deprecated
+            /// by the specification.
+            log_level: LoggingLevel = "io.modelcontextprotocol/logLevel" => with_log_level,
+            /// Asks for progress notifications with this token.
+            progress_token: ProgressToken = "progressToken" => with_progress_token,
+        }
+    }
+}
+
+impl Default for RequestMetaObject {
+    fn default() -> Self {
+        Self::new(LATEST_PROTOCOL_VERSION)
+    }
+}
+
+wire! {
+    /// The `_meta` of a notification.
     #[derive(Default)]
     pub struct NotificationMetaObject {
         optional {
-            /// The subscription that the notification belongs to.
-            "io.modelcontextprotocol/subscriptionId" subscription_id: RequestId,
+            /// The id of the `subscriptions/listen` request on whose stream this was sent.
+            subscription_id: RequestId
+                = "io.modelcontextprotocol/subscriptionId" => with_subscription_id,
         }
     }
 }
 
-impl NotificationMetaObject {
-    /// That of a notification of the subscription `id`.
-    #[must_use]
-    pub fn for_subscription(id: RequestId) -> Self {
-        Self { subscription_id: Some(id), ..Self::default() }
-    }
-}
-
 wire! {
-    /// `_meta` of a result.
+    /// The `_meta` of a result, with what the specification defines for it.
+    ///
+    /// Results hold the general [`Meta`], so that a malformed `serverInfo` does not cost the result;
+    /// this type is for those who want all of it checked.
     #[derive(Default)]
     pub struct ResultMetaObject {
         optional {
-            /// Who the server says it is.
-            "io.modelcontextprotocol/serverInfo" server_info: Implementation,
+            /// The server's name and version as it states them: for display and logs, not for
+            /// decisions.
+            server_info: Implementation
+                = "io.modelcontextprotocol/serverInfo" => with_server_info,
         }
     }
 }
 
-wire! {
-    /// `_meta` of the result that ends a subscription.
-    pub struct SubscriptionsListenResultMetaObject {
-        required {
-            /// The subscription.
-            "io.modelcontextprotocol/subscriptionId" subscription_id: RequestId,
-        }
-        optional {
-            /// Who the server says it is.
-            "io.modelcontextprotocol/serverInfo" server_info: Implementation,
+macro_rules! meta_conversions {
+    ($($name:ident)*) => {
+        $(
+            impl TryFrom<&Meta> for $name {
+                type Error = serde_json::Error;
+
+                fn try_from(meta: &Meta) -> Result<Self, serde_json::Error> {
+                    RawJson::from_serialize(meta)?.parse()
+                }
+            }
+
+            impl TryFrom<&$name> for Meta {
+                type Error = serde_json::Error;
+
+                fn try_from(meta: &$name) -> Result<Self, serde_json::Error> {
+                    RawJson::from_serialize(meta)?.parse()
+                }
+            }
+        )*
+    };
+}
+
+meta_conversions!(RequestMetaObject NotificationMetaObject ResultMetaObject);
+
+#[cfg(test)]
+mod tests {
+    use super::{Meta, RequestMetaObject, ResultMetaObject};
+    use crate::protocol::Implementation;
+
+    #[test]
+    fn a_request_without_version_or_capabilities_is_named() {
+        for (text, key) in [
+            (r#"{"io.modelcontextprotocol/clientCapabilities":{}}"#, "protocolVersion"),
+            (r#"{"io.modelcontextprotocol/protocolVersion":"2026-07-28"}"#, "clientCapabilities"),
+        ] {
+            let error = serde_json::from_str::<RequestMetaObject>(text).unwrap_err().to_string();
+            assert!(
+                error.contains(&format!(
+                    "missing field `io.modelcontextprotocol/{key}` of `RequestMetaObject`"
+                )),
+                "{error}"
+            );
         }
     }
-}
 
-/// Whether a `_meta` key is well-formed: an optional prefix of labels and a slash, then a name.
-///
-/// ```
-/// use mcp_core::protocol::is_valid_meta_key;
-///
-/// assert!(is_valid_meta_key("com.example/label"));
-/// assert!(!is_valid_meta_key("com..example/label"));
-/// ```
-#[must_use]
-pub fn is_valid_meta_key(key: &str) -> bool {
-    let (prefix, name) = match key.split_once('/') {
-        Some((prefix, name)) => (Some(prefix), name),
-        None => (None, key),
-    };
-    let is_label = |label: &str| {
-        label.starts_with(|first: char| first.is_ascii_alphabetic())
-            && label.ends_with(|last: char| last.is_ascii_alphanumeric())
-            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
-    };
-    let is_name = name.is_empty()
-        || (name.starts_with(|first: char| first.is_ascii_alphanumeric())
-            && name.ends_with(|last: char| last.is_ascii_alphanumeric())
-            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte)));
-    prefix.is_none_or(|prefix| prefix.split('.').all(is_label)) && is_name
-}
+    #[test]
+    fn a_repeated_key_is_refused() {
+        let error = serde_json::from_str::<Meta>(r#"{"a/b":1,"a/b":1}"#).unwrap_err().to_string();
+        assert!(error.contains("repeats the key `a/b`"), "{error}");
+    }
 
-/// Whether a prefix (without its slash) is kept for MCP: its second label is `modelcontextprotocol`
-/// or `mcp`.
-///
-/// ```
-/// use mcp_core::protocol::is_reserved_prefix;
-///
-/// assert!(is_reserved_prefix("io.modelcontextprotocol"));
-/// assert!(!is_reserved_prefix("com.example.mcp"));
-/// ```
-#[must_use]
-pub fn is_reserved_prefix(prefix: &str) -> bool {
-    matches!(prefix.split('.').nth(1), Some("modelcontextprotocol" | "mcp"))
+    #[test]
+    fn the_server_is_read_from_general_metadata() {
+        let info = Implementation::new("srv", "1");
+        let meta = Meta::try_from(&ResultMetaObject::new().with_server_info(info.clone())).unwrap();
+        assert_eq!(meta.server_info().unwrap(), Some(info));
+        let broken: Meta =
+            serde_json::from_str(r#"{"io.modelcontextprotocol/serverInfo":1}"#).unwrap();
+        assert!(broken.server_info().is_err());
+        assert!(ResultMetaObject::try_from(&broken).is_err());
+    }
 }

@@ -1,38 +1,42 @@
-//! `notifications/progress`.
-//!
-//! Source: specification, *Patterns → Progress*.
+//! Progress of a request (specification, "Progress").
 
-use std::borrow::Cow;
-use std::fmt;
-
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Deserializer, Serialize};
-
-use super::jsonrpc::integer_or_string;
+use super::methods::{NOTIFICATIONS_PROGRESS, notification_method};
 use super::wire::wire;
-use crate::protocol::NotificationMetaObject;
+use super::{JsonRpcNotification, NotificationMetaObject, Number, ProgressToken};
 
-integer_or_string! {
-    /// What ties progress notifications to a request.
-    ProgressToken
+notification_method! {
+    /// Reports progress on a request.
+    Progress = NOTIFICATIONS_PROGRESS, ProgressNotificationParams
 }
 
+/// A `notifications/progress` notification.
+pub type ProgressNotification = JsonRpcNotification<Progress>;
+
 wire! {
-    /// How far a request is.
+    /// The params of a `notifications/progress` notification.
+    ///
+    /// ```
+    /// use mcp_core::protocol::ProgressNotificationParams;
+    ///
+    /// let params = ProgressNotificationParams::new("abc123", 50)
+    ///     .with_total(100)
+    ///     .with_message("Reading files");
+    /// # let _ = params;
+    /// ```
     pub struct ProgressNotificationParams {
         required {
-            /// The request's token.
-            "progressToken" progress_token: ProgressToken,
-            /// How far it is; more each time.
-            "progress" progress: f64,
+            /// The token of the request that progresses.
+            progress_token: ProgressToken = "progressToken",
+            /// How far it is. It grows with every notification.
+            progress: Number = "progress",
         }
         optional {
-            /// When it will be done.
-            "total" total: f64,
-            /// What is going on, for people.
-            "message" message: String,
-            /// The notification's metadata.
-            "_meta" meta: NotificationMetaObject,
+            /// How far it will go, if that is known.
+            total: Number = "total" => with_total,
+            /// What is being done, in words for people.
+            message: String = "message" => with_message,
+            /// Metadata of the notification.
+            meta: NotificationMetaObject = "_meta" => with_meta,
         }
     }
 }

@@ -1,124 +1,190 @@
-//! Prompts.
-//!
-//! Source: specification, *Server features → Prompts*.
+//! Prompts: messages that a server has ready for people to use (specification, "Prompts").
 
-use std::collections::BTreeMap;
-
-use super::wire::{results, wire};
-use crate::protocol::{
-    CacheScope, ContentBlock, Icon, InputResponses, Meta, RequestMetaObject, ResultType, Role,
+use super::methods::{
+    NOTIFICATIONS_PROMPTS_LIST_CHANGED, PROMPTS_GET, PROMPTS_LIST, has_request_meta,
+    notification_method, request_method,
+};
+use super::result::result_body;
+use super::wire::wire;
+use super::{
+    CacheScope, ContentBlock, Cursor, Icon, InputResponses, JsonMap, JsonRpcNotification,
+    JsonRpcRequest, JsonRpcResultResponse, Meta, NamedRequest, NotificationParams,
+    PaginatedRequestParams, RequestMetaObject, ResultMetaObject, Role, RoundTrip, Tagged, TtlMs,
 };
 
+request_method! {
+    /// Lists the prompts.
+    ListPrompts = PROMPTS_LIST, PaginatedRequestParams => ListPromptsResult
+}
+
+request_method! {
+    /// Gets a prompt.
+    GetPrompt = PROMPTS_GET, GetPromptRequestParams => GetPromptResult
+}
+
+impl NamedRequest for GetPrompt {
+    const NAME_FIELD: &'static str = "name";
+
+    fn name(params: &GetPromptRequestParams) -> &str {
+        &params.name
+    }
+}
+
+notification_method! {
+    /// Says that the list of prompts changed.
+    PromptListChanged = NOTIFICATIONS_PROMPTS_LIST_CHANGED, optional NotificationParams
+}
+
+/// A `prompts/list` request.
+pub type ListPromptsRequest = JsonRpcRequest<ListPrompts>;
+/// The answer to a `prompts/list` request.
+pub type ListPromptsResultResponse = JsonRpcResultResponse<Tagged<ListPromptsResult>>;
+/// A `prompts/get` request.
+pub type GetPromptRequest = JsonRpcRequest<GetPrompt>;
+/// The answer to a `prompts/get` request.
+pub type GetPromptResultResponse = JsonRpcResultResponse<RoundTrip<GetPromptResult>>;
+/// A `notifications/prompts/list_changed` notification.
+pub type PromptListChangedNotification = JsonRpcNotification<PromptListChanged>;
+
 wire! {
-    /// A prompt, as clients see it.
+    /// A prompt, as a server lists it.
+    ///
+    /// ```
+    /// use mcp_core::protocol::{Prompt, PromptArgument};
+    ///
+    /// let prompt = Prompt::new("review")
+    ///     .with_arguments([PromptArgument::new("code").with_required(true)]);
+    /// # let _ = prompt;
+    /// ```
     pub struct Prompt {
         required {
-            /// Its name, for programs.
-            "name" name: String,
+            /// The name by which the prompt is got.
+            name: String = "name",
         }
         optional {
-            /// Its name, for people.
-            "title" title: String,
-            /// What it is for.
-            "description" description: String,
-            /// Its arguments.
-            "arguments" arguments: Vec<PromptArgument>,
-            /// Its icons.
-            "icons" icons: Vec<Icon>,
-            /// Its metadata.
-            "_meta" meta: Meta,
+            /// The name for people.
+            title: String = "title" => with_title,
+            /// What the prompt is for.
+            description: String = "description" => with_description,
+            /// What can be filled in.
+            arguments: Vec<PromptArgument> = "arguments" => with_arguments,
+            /// Pictures that stand for the prompt.
+            icons: Vec<Icon> = "icons" => with_icons,
+            /// Metadata of the prompt.
+            meta: Meta = "_meta" => with_meta,
         }
     }
 }
 
 wire! {
-    /// An argument of a prompt.
+    /// Something to fill in in a prompt.
     pub struct PromptArgument {
         required {
-            /// Its name, for programs.
-            "name" name: String,
+            /// The name for programs, and for people if there is no title.
+            name: String = "name",
         }
         optional {
-            /// Its name, for people.
-            "title" title: String,
-            /// What it means.
-            "description" description: String,
-            /// Whether it must be given.
-            "required" required: bool,
+            /// The name for people.
+            title: String = "title" => with_title,
+            /// What to fill in.
+            description: String = "description" => with_description,
+            /// It must be filled in. Absent means that it need not be.
+            required: bool = "required" => with_required,
         }
     }
 }
 
 wire! {
-    /// A page of prompts.
-    pub struct ListPromptsResult {
+    /// A page of the list of prompts.
+    pub struct ListPromptsResult
+    [result "complete"]
+    {
         required {
             /// The prompts.
-            "prompts" prompts: Vec<Prompt>,
-            /// For how many milliseconds the result may be considered fresh.
-            "ttlMs" ttl_ms: u64,
-            /// Who may reuse it.
-            "cacheScope" cache_scope: CacheScope,
+            prompts: Vec<Prompt> = "prompts",
+        }
+        lenient {
+            /// For how long this stays fresh, in milliseconds. Absent means not at all.
+            ttl_ms: TtlMs = "ttlMs" => with_ttl_ms,
+            /// Who may use a cached copy. Absent means whoever may have asked for it.
+            cache_scope: CacheScope = "cacheScope" => with_cache_scope,
         }
         optional {
-            /// Where the next page begins.
-            "nextCursor" next_cursor: String,
-            /// What kind of result it is.
-            "resultType" result_type: ResultType,
-            /// The result's metadata.
-            "_meta" meta: Meta,
+            /// Where the next page starts. Absent means that this is the last.
+            next_cursor: Cursor = "nextCursor" => with_next_cursor,
+            /// Metadata of the result.
+            meta: Meta as ResultMetaObject = "_meta" => with_meta,
         }
     }
 }
-results!(ListPromptsResult);
 
 wire! {
-    /// The parameters of `prompts/get`.
+    /// The params of a `prompts/get` request.
+    ///
+    /// ```
+    /// use mcp_core::protocol::GetPromptRequestParams;
+    ///
+    /// let params = GetPromptRequestParams::new("review")
+    ///     .with_arguments([("code", "fn main() {}".to_owned())]);
+    /// # let _ = params;
+    /// ```
     pub struct GetPromptRequestParams {
         required {
-            /// The request's metadata.
-            "_meta" meta: RequestMetaObject,
             /// The prompt.
-            "name" name: String,
+            name: String = "name",
+        }
+        implied {
+            /// Metadata of the request.
+            meta: RequestMetaObject = "_meta" => with_meta,
         }
         optional {
-            /// The arguments.
-            "arguments" arguments: BTreeMap<String, String>,
-            /// Answers to the questions of the round before.
-            "inputResponses" input_responses: InputResponses,
-            /// The state of the round before, as it came.
-            "requestState" request_state: String,
+            /// What is filled in, by the names of the arguments.
+            arguments: JsonMap<String> = "arguments" => with_arguments,
+            /// The answers to the input requests of the round before.
+            input_responses: InputResponses = "inputResponses" => with_input_responses,
+            /// The request state of the round before, unchanged.
+            request_state: String = "requestState" => with_request_state,
         }
     }
 }
+
+has_request_meta!(GetPromptRequestParams);
 
 wire! {
     /// A prompt, filled in.
-    pub struct GetPromptResult {
+    ///
+    /// ```
+    /// use mcp_core::protocol::{GetPromptResult, PromptMessage};
+    ///
+    /// let result = GetPromptResult::new([PromptMessage::user("Please review this.")]);
+    /// # let _ = result;
+    /// ```
+    pub struct GetPromptResult
+    [result "complete"]
+    {
         required {
-            /// The messages.
-            "messages" messages: Vec<PromptMessage>,
+            /// The messages to begin the conversation with.
+            messages: Vec<PromptMessage> = "messages",
         }
         optional {
             /// What the prompt is for.
-            "description" description: String,
-            /// What kind of result it is.
-            "resultType" result_type: ResultType,
-            /// The result's metadata.
-            "_meta" meta: Meta,
+            description: String = "description" => with_description,
+            /// Metadata of the result.
+            meta: Meta as ResultMetaObject = "_meta" => with_meta,
         }
     }
 }
-results!(GetPromptResult);
+
+result_body!(ListPromptsResult GetPromptResult);
 
 wire! {
-    /// A message of a prompt.
+    /// One message of a prompt.
     pub struct PromptMessage {
         required {
             /// Who says it.
-            "role" role: Role,
+            role: Role = "role",
             /// What is said.
-            "content" content: ContentBlock,
+            content: ContentBlock = "content",
         }
     }
 }

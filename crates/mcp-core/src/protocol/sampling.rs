@@ -1,56 +1,88 @@
-//! Sampling. Deprecated by the protocol.
-//!
-//! Source: specification, *Client features → Sampling*.
+//! Sampling: a server asks the client's model. Deprecated by the specification (specification,
+//! "Sampling").
 
 use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize};
 
-use super::wire::{strings, tagged, wire};
-use crate::RawJson;
-use crate::protocol::{
-    AudioContent, ImageContent, Meta, Role, TextContent, Tool, ToolResultContent, ToolUseContent,
+use super::methods::{SAMPLING_CREATE_MESSAGE, request_method};
+use super::peek::parse_as;
+use super::strings::string_enum;
+use super::tools::AnyMembers;
+use super::union::tagged_union;
+use super::wire::wire;
+use super::{
+    AudioContent, ContentBlock, ImageContent, JsonObject, Meta, Number, Role, TextContent, Tool,
 };
+use crate::RawJson;
+
+request_method! {
+    /// Asks for an answer of the client's model; only inside an input request.
+    CreateMessage =
+        SAMPLING_CREATE_MESSAGE, CreateMessageRequestParams => CreateMessageResult
+}
 
 wire! {
-    /// The parameters of `sampling/createMessage`.
-    pub struct CreateMessageRequestParams {
+    /// Asks for an answer of the client's model.
+    pub struct CreateMessageRequest
+    [tag "method" = "sampling/createMessage"]
+    {
         required {
-            /// The conversation so far.
-            "messages" messages: Vec<SamplingMessage>,
-            /// As many tokens may be sampled.
-            "maxTokens" max_tokens: i64,
-        }
-        optional {
-            /// Which model is wanted.
-            "modelPreferences" model_preferences: ModelPreferences,
-            /// The system prompt.
-            "systemPrompt" system_prompt: String,
-            /// Context of servers to include.
-            "includeContext" include_context: IncludeContext,
-            /// The sampling temperature.
-            "temperature" temperature: f64,
-            /// Where to stop.
-            "stopSequences" stop_sequences: Vec<String>,
-            /// For the model's provider.
-            "metadata" metadata: RawJson,
-            /// Tools that the model may use.
-            "tools" tools: Vec<Tool>,
-            /// How it may use them.
-            "toolChoice" tool_choice: ToolChoice,
+            /// What to ask, and how.
+            params: CreateMessageRequestParams = "params",
         }
     }
 }
 
-strings! {
-    /// Context of servers to include.
+wire! {
+    /// What to ask the model, and how.
+    ///
+    /// ```
+    /// use mcp_core::protocol::{CreateMessageRequestParams, SamplingMessage};
+    ///
+    /// let params = CreateMessageRequestParams::new(
+    ///     [SamplingMessage::user("What is the capital of France?")],
+    ///     100_u64,
+    /// );
+    /// # let _ = params;
+    /// ```
+    pub struct CreateMessageRequestParams {
+        required {
+            /// The conversation so far.
+            messages: Vec<SamplingMessage> = "messages",
+            /// The most tokens the answer may have.
+            max_tokens: u64 = "maxTokens",
+        }
+        optional {
+            /// Which model would be best. The client is free to take another.
+            model_preferences: ModelPreferences = "modelPreferences" => with_model_preferences,
+            /// The system prompt. The client may change it or leave it out.
+            system_prompt: String = "systemPrompt" => with_system_prompt,
+            /// Context of MCP servers to put into the prompt. Absent means none.
+            include_context: IncludeContext = "includeContext" => with_include_context,
+            /// The sampling temperature.
+            temperature: Number = "temperature" => with_temperature,
+            /// Texts at which the model stops.
+            stop_sequences: Vec<String> = "stopSequences" => with_stop_sequences,
+            /// More for the provider of the model, in its own terms.
+            metadata: JsonObject = "metadata" => with_metadata,
+            /// Tools that the model may use. Needs the capability `sampling.tools`.
+            tools: Vec<Tool> = "tools" => with_tools,
+            /// How the model may use the tools. Needs the capability `sampling.tools`.
+            tool_choice: ToolChoice = "toolChoice" => with_tool_choice,
+        }
+    }
+}
+
+string_enum! {
+    /// Which servers' context goes into the prompt.
     pub enum IncludeContext {
         /// None.
         None = "none",
-        /// Of the asking server.
+        /// That of the server that asks. Deprecated before sampling itself was.
         ThisServer = "thisServer",
-        /// Of all servers.
+        /// That of all servers. Deprecated before sampling itself was.
         AllServers = "allServers",
     }
 }
@@ -60,92 +92,98 @@ wire! {
     #[derive(Default)]
     pub struct ToolChoice {
         optional {
-            /// Whether it may, must or must not.
-            "mode" mode: ToolChoiceMode,
+            /// How. Absent means `auto`.
+            mode: ToolChoiceMode = "mode" => with_mode,
         }
     }
 }
 
-strings! {
-    /// Whether a model may, must or must not use tools.
+string_enum! {
+    /// How a model may use tools.
     pub enum ToolChoiceMode {
-        /// It may.
+        /// As it likes.
         Auto = "auto",
-        /// It must.
+        /// It must use one.
         Required = "required",
-        /// It must not.
+        /// Not at all.
         None = "none",
     }
 }
 
 wire! {
-    /// Which model is wanted. Priorities go from 0 to 1.
+    /// Which model would be best. All of it is advice.
     #[derive(Default)]
     pub struct ModelPreferences {
         optional {
-            /// Names, most wanted first.
-            "hints" hints: Vec<ModelHint>,
-            /// How much cost matters.
-            "costPriority" cost_priority: f64,
-            /// How much speed matters.
-            "speedPriority" speed_priority: f64,
-            /// How much ability matters.
-            "intelligencePriority" intelligence_priority: f64,
+            /// Names of models, the best first.
+            hints: Vec<ModelHint> = "hints" => with_hints,
+            /// How important a low price is, from 0 to 1.
+            cost_priority: Number
+                = "costPriority" => with_cost_priority { "minimum": 0, "maximum": 1 },
+            /// How important speed is, from 0 to 1.
+            speed_priority: Number
+                = "speedPriority" => with_speed_priority { "minimum": 0, "maximum": 1 },
+            /// How important the model's abilities are, from 0 to 1.
+            intelligence_priority: Number
+                = "intelligencePriority" => with_intelligence_priority
+                { "minimum": 0, "maximum": 1 },
         }
     }
 }
 
 wire! {
-    /// A wanted model.
+    /// A model that would do.
     #[derive(Default)]
     pub struct ModelHint {
         optional {
-            /// A part of its name.
-            "name" name: String,
+            /// A part of the model's name.
+            name: String = "name" => with_name,
         }
     }
 }
 
 wire! {
-    /// A message to or from a model.
+    /// One message of a conversation with a model.
     pub struct SamplingMessage {
         required {
             /// Who says it.
-            "role" role: Role,
+            role: Role = "role",
             /// What is said.
-            "content" content: SamplingContent,
+            content: SamplingContent = "content",
         }
         optional {
-            /// Its metadata.
-            "_meta" meta: Meta,
+            /// Metadata of the message.
+            meta: Meta = "_meta" => with_meta,
         }
     }
 }
 
 impl SamplingMessage {
-    /// A text of the person.
-    pub fn user(text: impl Into<String>) -> Self {
-        Self::new(Role::User, SamplingMessageContentBlock::Text(TextContent::new(text)))
+    /// A message of the person.
+    pub fn user(content: impl Into<SamplingContent>) -> Self {
+        Self::new(Role::User, content)
     }
 
-    /// A text of the model.
-    pub fn assistant(text: impl Into<String>) -> Self {
-        Self::new(Role::Assistant, SamplingMessageContentBlock::Text(TextContent::new(text)))
+    /// A message of the model.
+    pub fn assistant(content: impl Into<SamplingContent>) -> Self {
+        Self::new(Role::Assistant, content)
     }
 }
 
-/// What is said in a message: one piece or several.
-#[derive(Debug, Clone, PartialEq)]
+/// What a message to or from a model says: one piece, or a list of them.
+///
+/// The two are kept apart because they are written differently.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(untagged)]
 pub enum SamplingContent {
-    /// One piece.
-    One(Box<SamplingMessageContentBlock>),
-    /// Several.
+    /// One piece, written as an object.
+    One(SamplingMessageContentBlock),
+    /// Pieces, written as an array.
     Many(Vec<SamplingMessageContentBlock>),
 }
 
 impl SamplingContent {
-    /// The pieces.
-    #[must_use]
+    /// The pieces, whichever way they are written.
     pub fn blocks(&self) -> &[SamplingMessageContentBlock] {
         match self {
             Self::One(block) => std::slice::from_ref(block),
@@ -156,7 +194,7 @@ impl SamplingContent {
 
 impl From<SamplingMessageContentBlock> for SamplingContent {
     fn from(block: SamplingMessageContentBlock) -> Self {
-        Self::One(Box::new(block))
+        Self::One(block)
     }
 }
 
@@ -166,86 +204,141 @@ impl From<Vec<SamplingMessageContentBlock>> for SamplingContent {
     }
 }
 
-impl Serialize for SamplingContent {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::One(block) => block.serialize(serializer),
-            Self::Many(blocks) => blocks.serialize(serializer),
-        }
+impl From<&str> for SamplingContent {
+    fn from(text: &str) -> Self {
+        Self::One(TextContent::new(text).into())
+    }
+}
+
+impl From<String> for SamplingContent {
+    fn from(text: String) -> Self {
+        Self::One(TextContent::new(text).into())
     }
 }
 
 impl<'de> Deserialize<'de> for SamplingContent {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        use serde::de::Error as _;
         let raw = RawJson::deserialize(deserializer)?;
-        if raw.get().starts_with('[') {
-            raw.parse().map(Self::Many)
-        } else {
-            raw.parse().map(Self::One)
-        }
-        .map_err(|error| D::Error::custom(crate::message::without_values(&error)))
+        if raw.is_array() { parse_as(&raw).map(Self::Many) } else { parse_as(&raw).map(Self::One) }
     }
 }
 
 impl JsonSchema for SamplingContent {
-    fn schema_name() -> Cow<'static, str> {
-        "SamplingContent".into()
-    }
-
     fn inline_schema() -> bool {
         true
     }
 
+    fn schema_name() -> Cow<'static, str> {
+        "SamplingContent".into()
+    }
+
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let one = generator.subschema_for::<SamplingMessageContentBlock>().to_value();
-        json_schema!({ "anyOf": [one, { "type": "array", "items": one }] })
+        let block = generator.subschema_for::<SamplingMessageContentBlock>();
+        json_schema!({ "anyOf": [block, { "type": "array", "items": block }] })
     }
 }
 
-tagged! {
-    /// A piece of a message to or from a model.
+tagged_union! {
+    /// One piece of a message to or from a model.
     pub enum SamplingMessageContentBlock by "type" {
         /// Text.
-        "text" => Text(TextContent),
+        Text(TextContent) = "text",
         /// A picture.
-        "image" => Image(ImageContent),
-        /// A sound.
-        "audio" => Audio(AudioContent),
-        /// The model asks for a tool to be used.
-        "tool_use" => ToolUse(ToolUseContent),
+        Image(ImageContent) = "image",
+        /// Sound.
+        Audio(AudioContent) = "audio",
+        /// The model's wish to call a tool.
+        ToolUse(ToolUseContent) = "tool_use",
         /// What the tool answered.
-        "tool_result" => ToolResult(ToolResultContent),
+        ToolResult(ToolResultContent) = "tool_result",
+    }
+    other Other
+}
+
+wire! {
+    /// The model's wish to call a tool.
+    pub struct ToolUseContent
+    [tag "type" = "tool_use"]
+    {
+        required {
+            /// Ties the tool's answer to this wish.
+            id: String = "id",
+            /// The tool.
+            name: String = "name",
+            /// The arguments.
+            input: JsonObject as AnyMembers = "input",
+        }
+        optional {
+            /// Metadata of this piece, to be kept in later requests.
+            meta: Meta = "_meta" => with_meta,
+        }
     }
 }
 
 wire! {
-    /// What a model said.
+    /// What a tool answered.
+    pub struct ToolResultContent
+    [tag "type" = "tool_result"]
+    {
+        required {
+            /// The wish that this answers.
+            tool_use_id: String = "toolUseId",
+            /// The result for a model to read.
+            content: Vec<ContentBlock> = "content",
+        }
+        optional {
+            /// The tool failed. Absent means that it did not.
+            is_error: bool = "isError" => with_is_error,
+            /// Metadata of this piece, to be kept in later requests.
+            meta: Meta = "_meta" => with_meta,
+        }
+        nullable {
+            /// The result for a program to read: any JSON value, `null` among them.
+            structured_content: RawJson = "structuredContent" => with_structured_content,
+        }
+    }
+}
+
+wire! {
+    /// The model's answer.
     pub struct CreateMessageResult {
         required {
             /// Who says it.
-            "role" role: Role,
+            role: Role = "role",
             /// What is said.
-            "content" content: SamplingContent,
+            content: SamplingContent = "content",
             /// The model that said it.
-            "model" model: String,
+            model: String = "model",
         }
         optional {
-            /// Why it stopped: `endTurn`, `stopSequence`, `maxTokens`, `toolUse`, or another.
-            "stopReason" stop_reason: String,
-            /// Its metadata.
-            "_meta" meta: Meta,
+            /// Why it stopped.
+            stop_reason: StopReason = "stopReason" => with_stop_reason,
+            /// Metadata of the message.
+            meta: Meta = "_meta" => with_meta,
         }
     }
 }
 
 impl CreateMessageResult {
-    /// The first text, if there is one.
-    #[must_use]
+    /// The first text of the answer, if there is one.
     pub fn text(&self) -> Option<&str> {
         self.content.blocks().iter().find_map(|block| match block {
             SamplingMessageContentBlock::Text(content) => Some(content.text.as_str()),
             _ => None,
         })
+    }
+}
+
+string_enum! {
+    /// Why a model stopped.
+    pub open enum StopReason {
+        /// It had said what it had to say.
+        EndTurn = "endTurn",
+        /// It came to a text at which it was to stop.
+        StopSequence = "stopSequence",
+        /// It came to the most tokens it was to say.
+        MaxTokens = "maxTokens",
+        /// It wants to use tools.
+        ToolUse = "toolUse",
     }
 }

@@ -1,337 +1,413 @@
-//! How wire types are defined.
+//! How the structs of this module are read and written.
 //!
-//! [`wire!`] makes a struct whose fields are named as in the schema, with what serde's derive cannot
-//! give at once: unknown members survive as [`RawJson`](crate::RawJson) (serde's `flatten` would
-//! buffer them, and break raw values), `null` counts as absent for optional members, a duplicate
-//! member is an error, and the JSON Schema comes from the same lines.
+//! [`wire!`] defines an object of the protocol: a struct with one field for each named member and
+//! `extra` for the rest. serde's derive cannot do this, because its way to collect unknown members
+//! (`flatten`) goes through a buffer that loses [`RawJson`] and costs a copy of
+//! everything.
+//!
+//! Members come in six kinds, each in its own block:
+//!
+//! | block | on the wire | in Rust | in `new` |
+//! |---|---|---|---|
+//! | `required` | must be there | `T` | a parameter |
+//! | `implied` | must be there | `T` | `T::default()` |
+//! | `defaulted` | should be there; absent reads as the default | `T` | `T::default()` |
+//! | `lenient` | should be there, peers exist that omit it | `Option<T>` | `Some(T::default())` |
+//! | `optional` | may be there; `null` reads as absent | `Option<T>` | `None` |
+//! | `nullable` | may be there; `null` is a value like others | `Option<T>` | `None` |
+//!
+//! A constant member (`type`, `method`) is declared in the head: `[tag "type" = "text"]`. Results
+//! declare `[result "complete"]`: see [`result`](super::result) for what that means.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, Visitor};
+use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
+use serde::ser::{self, SerializeMap};
 
+use super::json_map::{Extra, JsonMap};
 use crate::RawJson;
 
-/// Members that this version of the library does not know, by name.
-pub type Extra = BTreeMap<String, RawJson>;
+/// Puts the name of a member before an error that arose inside it, so that the whole message reads
+/// as a path: `params: arguments: expected a JSON object`.
+pub(crate) fn in_field<E: de::Error>(key: &str, error: E) -> E {
+    E::custom(format_args!("{key}: {error}"))
+}
 
-/// A member's name, borrowed from the text where possible.
-pub(crate) struct Key<'de>(pub(crate) Cow<'de, str>);
+/// A string, usually a key of an object, borrowed from the input where it has no escapes.
+pub(crate) struct Key<'de>(Cow<'de, str>);
+
+impl Key<'_> {
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
 
 impl<'de> Deserialize<'de> for Key<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct KeyVisitor;
+
         impl<'de> Visitor<'de> for KeyVisitor {
             type Value = Key<'de>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a member name")
+                f.write_str("a string")
             }
 
-            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Key<'de>, E> {
-                Ok(Key(Cow::Borrowed(text)))
+            fn visit_borrowed_str<E: de::Error>(self, key: &'de str) -> Result<Key<'de>, E> {
+                Ok(Key(Cow::Borrowed(key)))
             }
 
-            fn visit_str<E>(self, text: &str) -> Result<Key<'de>, E> {
-                Ok(Key(Cow::Owned(text.to_owned())))
+            fn visit_str<E: de::Error>(self, key: &str) -> Result<Key<'de>, E> {
+                Ok(Key(Cow::Owned(key.to_owned())))
+            }
+
+            fn visit_string<E: de::Error>(self, key: String) -> Result<Key<'de>, E> {
+                Ok(Key(Cow::Owned(key)))
             }
         }
+
         deserializer.deserialize_str(KeyVisitor)
     }
 }
 
-/// Joins doc lines into a description.
-pub(crate) fn description(lines: &[&str]) -> String {
-    lines.iter().map(|line| line.trim()).collect::<Vec<_>>().join(" ").trim().to_owned()
+/// Reads a member whose `null`, if its type takes one, is a value.
+pub(crate) fn read<'de, A, T>(
+    map: &mut A,
+    key: &'static str,
+    slot: &mut Option<T>,
+) -> Result<(), A::Error>
+where
+    A: MapAccess<'de>,
+    T: Deserialize<'de>,
+{
+    if slot.is_some() {
+        return Err(de::Error::duplicate_field(key));
+    }
+    *slot = Some(map.next_value().map_err(|error| in_field(key, error))?);
+    Ok(())
 }
 
+/// Reads a constant member.
+pub(crate) fn read_tag<'de, A: MapAccess<'de>>(
+    map: &mut A,
+    key: &'static str,
+    expected: &'static str,
+    seen: &mut bool,
+) -> Result<(), A::Error> {
+    if *seen {
+        return Err(de::Error::duplicate_field(key));
+    }
+    let value: Key<'de> = map.next_value().map_err(|error| in_field(key, error))?;
+    if value.as_str() != expected {
+        return Err(de::Error::custom(format_args!(
+            "{key}: expected \"{expected}\", found {:?}",
+            value.as_str()
+        )));
+    }
+    *seen = true;
+    Ok(())
+}
+
+/// Keeps a member without a name of its own.
+pub(crate) fn read_extra<'de, A: MapAccess<'de>>(
+    map: &mut A,
+    key: Key<'de>,
+    extra: &mut Vec<(String, RawJson)>,
+) -> Result<(), A::Error> {
+    let value = map.next_value().map_err(|error| in_field(key.as_str(), error))?;
+    extra.push((key.0.into_owned(), value));
+    Ok(())
+}
+
+/// Ends the reading of members without a name of their own.
+pub(crate) fn finish_extra<E: de::Error>(extra: Vec<(String, RawJson)>) -> Result<Extra, E> {
+    JsonMap::from_members(extra)
+        .map_err(|key| E::custom(format_args!("the object repeats the key `{key}`")))
+}
+
+/// The value of a member that must be there.
+pub(crate) fn present<T, E: de::Error>(
+    slot: Option<T>,
+    key: &'static str,
+    object: &'static str,
+) -> Result<T, E> {
+    slot.ok_or_else(|| E::custom(format_args!("missing field `{key}` of `{object}`")))
+}
+
+/// Writes the members without a name of their own.
+///
+/// A member that has a field in the struct is refused here: the object would repeat its key.
+pub(crate) fn write_extra<M: SerializeMap>(
+    map: &mut M,
+    extra: &Extra,
+    known: &[&str],
+    object: &str,
+) -> Result<(), M::Error> {
+    for (key, value) in extra.iter() {
+        if known.contains(&key) {
+            return Err(ser::Error::custom(format_args!(
+                "`{key}` is a field of `{object}` and cannot be in its `extra` as well"
+            )));
+        }
+        map.serialize_entry(key, value)?;
+    }
+    Ok(())
+}
+
+/// Defines an object of the protocol. The module documentation has the kinds of members.
 macro_rules! wire {
     (
         $(#[doc = $doc:literal])*
-        $(#[derive($($derive:ident),*)])?
-        pub struct $name:ident {
-            $(tag $tag:literal = $tag_value:literal;)?
-            $(required { $($(#[doc = $r_doc:literal])* $r_json:literal $r:ident: $r_type:ty),* $(,)? })?
-            $(nullable { $($(#[doc = $n_doc:literal])* $n_json:literal $n:ident),* $(,)? })?
-            $(optional { $($(#[doc = $o_doc:literal])* $o_json:literal $o:ident: $o_type:ty),* $(,)? })?
+        $(#[derive($($derive:path),*)])?
+        pub struct $name:ident
+        $(as $schema_name:literal)?
+        $([tag $tag_key:literal = $tag:literal])?
+        $([result $result:literal])?
+        $([inline = $inline:literal])?
+        {
+            $(required {$(
+                $(#[doc = $r_doc:literal])*
+                $r:ident: $r_ty:ty $(as $r_schema_ty:ty)? = $r_key:literal $({ $($r_schema:tt)* })?,
+            )*})?
+            $(implied {$(
+                $(#[doc = $i_doc:literal])*
+                $i:ident: $i_ty:ty = $i_key:literal => $i_with:ident,
+            )*})?
+            $(defaulted {$(
+                $(#[doc = $d_doc:literal])*
+                $d:ident: $d_ty:ty = $d_key:literal => $d_with:ident,
+            )*})?
+            $(lenient {$(
+                $(#[doc = $l_doc:literal])*
+                $l:ident: $l_ty:ty $(as $l_schema_ty:ty)? = $l_key:literal => $l_with:ident,
+            )*})?
+            $(optional {$(
+                $(#[doc = $o_doc:literal])*
+                $o:ident: $o_ty:ty $(as $o_schema_ty:ty)? = $o_key:literal => $o_with:ident
+                    $({ $($o_schema:tt)* })?,
+            )*})?
+            $(nullable {$(
+                $(#[doc = $n_doc:literal])*
+                $n:ident: $n_ty:ty = $n_key:literal => $n_with:ident,
+            )*})?
         }
     ) => {
         $(#[doc = $doc])*
-        #[derive(Debug, Clone, PartialEq $($(, $derive)*)?)]
+        #[derive(Clone, Debug, PartialEq $($(, $derive)*)?)]
         #[non_exhaustive]
         pub struct $name {
-            $($($(#[doc = $r_doc])* pub $r: $r_type,)*)?
-            $($($(#[doc = $n_doc])* pub $n: Option<crate::RawJson>,)*)?
-            $($($(#[doc = $o_doc])* pub $o: Option<$o_type>,)*)?
-            /// Members that this version does not know.
-            pub extra: crate::protocol::Extra,
+            $($($(#[doc = $r_doc])* pub $r: $r_ty,)*)?
+            $($($(#[doc = $i_doc])* pub $i: $i_ty,)*)?
+            $($($(#[doc = $d_doc])* pub $d: $d_ty,)*)?
+            $($($(#[doc = $l_doc])* pub $l: Option<$l_ty>,)*)?
+            $($($(#[doc = $o_doc])* pub $o: Option<$o_ty>,)*)?
+            $($($(#[doc = $n_doc])* pub $n: Option<$n_ty>,)*)?
+            /// Members without a field of their own, kept as they came.
+            pub extra: $crate::protocol::Extra,
         }
 
         impl $name {
-            /// Makes one of its required members; the others are absent.
-            #[allow(clippy::new_without_default, clippy::too_many_arguments)]
-            pub fn new($($($r: impl Into<$r_type>),*)?) -> Self {
+            #[doc = concat!("A `", stringify!($name), "` with the fields that must be given.")]
+            // Not every object has something to choose, so some have a `Default` besides this.
+            #[allow(clippy::new_without_default)]
+            #[allow(clippy::too_many_arguments)]
+            pub fn new($($($r: impl Into<$r_ty>),*)?) -> Self {
                 Self {
                     $($($r: $r.into(),)*)?
-                    $($($n: None,)*)?
+                    $($($i: Default::default(),)*)?
+                    $($($d: Default::default(),)*)?
+                    $($($l: Some(Default::default()),)*)?
                     $($($o: None,)*)?
-                    extra: crate::protocol::Extra::new(),
+                    $($($n: None,)*)?
+                    extra: $crate::protocol::Extra::new(),
                 }
             }
+
+            $($(
+                #[doc = concat!("Sets [`", stringify!($i), "`](Self#structfield.", stringify!($i), ").")]
+                #[must_use]
+                pub fn $i_with(mut self, $i: impl Into<$i_ty>) -> Self {
+                    self.$i = $i.into();
+                    self
+                }
+            )*)?
+            $($(
+                #[doc = concat!("Sets [`", stringify!($d), "`](Self#structfield.", stringify!($d), ").")]
+                #[must_use]
+                pub fn $d_with(mut self, $d: impl Into<$d_ty>) -> Self {
+                    self.$d = $d.into();
+                    self
+                }
+            )*)?
+            $($(
+                #[doc = concat!("Sets [`", stringify!($l), "`](Self#structfield.", stringify!($l), ").")]
+                #[must_use]
+                pub fn $l_with(mut self, $l: impl Into<$l_ty>) -> Self {
+                    self.$l = Some($l.into());
+                    self
+                }
+            )*)?
+            $($(
+                #[doc = concat!("Sets [`", stringify!($o), "`](Self#structfield.", stringify!($o), ").")]
+                #[must_use]
+                pub fn $o_with(mut self, $o: impl Into<$o_ty>) -> Self {
+                    self.$o = Some($o.into());
+                    self
+                }
+            )*)?
+            $($(
+                #[doc = concat!("Sets [`", stringify!($n), "`](Self#structfield.", stringify!($n), ").")]
+                #[must_use]
+                pub fn $n_with(mut self, $n: impl Into<$n_ty>) -> Self {
+                    self.$n = Some($n.into());
+                    self
+                }
+            )*)?
         }
 
         impl serde::Serialize for $name {
             fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                use serde::ser::SerializeMap;
+                use serde::ser::SerializeMap as _;
+
                 let mut map = serializer.serialize_map(None)?;
-                $(map.serialize_entry($tag, $tag_value)?;)?
-                $($(map.serialize_entry($r_json, &self.$r)?;)*)?
-                $($(if let Some(value) = &self.$n { map.serialize_entry($n_json, value)?; })*)?
-                $($(if let Some(value) = &self.$o { map.serialize_entry($o_json, value)?; })*)?
-                for (key, value) in &self.extra {
-                    map.serialize_entry(key, value)?;
-                }
+                $(map.serialize_entry($tag_key, $tag)?;)?
+                $($(map.serialize_entry($r_key, &self.$r)?;)*)?
+                $($(map.serialize_entry($i_key, &self.$i)?;)*)?
+                $($(map.serialize_entry($d_key, &self.$d)?;)*)?
+                $($(if let Some(value) = &self.$l { map.serialize_entry($l_key, value)?; })*)?
+                $($(if let Some(value) = &self.$o { map.serialize_entry($o_key, value)?; })*)?
+                $($(if let Some(value) = &self.$n { map.serialize_entry($n_key, value)?; })*)?
+                $crate::protocol::wire::write_extra(
+                    &mut map,
+                    &self.extra,
+                    &[
+                        $($tag_key,)?
+                        $({ let _ = $result; "resultType" },)?
+                        $($($r_key,)*)? $($($i_key,)*)? $($($d_key,)*)?
+                        $($($l_key,)*)? $($($o_key,)*)? $($($n_key,)*)?
+                    ],
+                    stringify!($name),
+                )?;
                 map.end()
             }
         }
 
         impl<'de> serde::Deserialize<'de> for $name {
-            #[allow(unused_mut, unused_variables)]
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                struct WireVisitor;
-                impl<'de> serde::de::Visitor<'de> for WireVisitor {
+                struct ObjectVisitor;
+
+                impl<'de> serde::de::Visitor<'de> for ObjectVisitor {
                     type Value = $name;
 
                     fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                        f.write_str(concat!("an object (", stringify!($name), ")"))
+                        f.write_str(concat!("a `", stringify!($name), "` object"))
                     }
 
                     fn visit_map<A: serde::de::MapAccess<'de>>(
                         self,
                         mut map: A,
                     ) -> Result<$name, A::Error> {
-                        use serde::de::Error as _;
-                        $($(let mut $r: Option<$r_type> = None;)*)?
-                        $($(let mut $n: Option<crate::RawJson> = None;)*)?
-                        $($(let mut $o: Option<Option<$o_type>> = None;)*)?
-                        let mut extra = crate::protocol::Extra::new();
-                        while let Some(key) = map.next_key::<crate::protocol::wire::Key<'de>>()? {
-                            match &*key.0 {
-                                $($tag => {
-                                    let tag: String = map.next_value()?;
-                                    if tag != $tag_value {
-                                        return Err(A::Error::custom(concat!(
-                                            "`", $tag, "` must be `", $tag_value, "`"
-                                        )));
-                                    }
+                        use $crate::protocol::wire;
+
+                        $(let mut tag_seen = { let _ = $tag; false };)?
+                        $(let mut result_type_seen = { let _ = $result; false };)?
+                        $($(let mut $r: Option<$r_ty> = None;)*)?
+                        $($(let mut $i: Option<$i_ty> = None;)*)?
+                        $($(let mut $d: Option<Option<$d_ty>> = None;)*)?
+                        $($(let mut $l: Option<Option<$l_ty>> = None;)*)?
+                        $($(let mut $o: Option<Option<$o_ty>> = None;)*)?
+                        $($(let mut $n: Option<$n_ty> = None;)*)?
+                        let mut extra = Vec::new();
+                        while let Some(key) = map.next_key::<wire::Key<'de>>()? {
+                            match key.as_str() {
+                                $($tag_key => {
+                                    wire::read_tag(&mut map, $tag_key, $tag, &mut tag_seen)?
                                 })?
-                                $($($r_json => {
-                                    if $r.is_some() {
-                                        return Err(A::Error::duplicate_field($r_json));
-                                    }
-                                    $r = Some(map.next_value()?);
-                                })*)?
-                                $($($n_json => {
-                                    if $n.is_some() {
-                                        return Err(A::Error::duplicate_field($n_json));
-                                    }
-                                    $n = Some(map.next_value()?);
-                                })*)?
-                                $($($o_json => {
-                                    if $o.is_some() {
-                                        return Err(A::Error::duplicate_field($o_json));
-                                    }
-                                    $o = Some(map.next_value()?);
-                                })*)?
-                                _ => {
-                                    let value = map.next_value()?;
-                                    if extra.insert(key.0.into_owned(), value).is_some() {
-                                        return Err(A::Error::custom("duplicate field"));
-                                    }
-                                }
+                                $("resultType" => wire::read_tag(
+                                    &mut map,
+                                    "resultType",
+                                    $result,
+                                    &mut result_type_seen,
+                                )?,)?
+                                $($($r_key => wire::read(&mut map, $r_key, &mut $r)?,)*)?
+                                $($($i_key => wire::read(&mut map, $i_key, &mut $i)?,)*)?
+                                $($($d_key => wire::read(&mut map, $d_key, &mut $d)?,)*)?
+                                $($($l_key => wire::read(&mut map, $l_key, &mut $l)?,)*)?
+                                $($($o_key => wire::read(&mut map, $o_key, &mut $o)?,)*)?
+                                $($($n_key => wire::read(&mut map, $n_key, &mut $n)?,)*)?
+                                _ => wire::read_extra(&mut map, key, &mut extra)?,
                             }
                         }
+                        $(wire::present(tag_seen.then_some(()), $tag_key, stringify!($name))?;)?
                         Ok($name {
-                            $($($r: $r.ok_or_else(|| A::Error::missing_field($r_json))?,)*)?
-                            $($($n,)*)?
+                            $($($r: wire::present($r, $r_key, stringify!($name))?,)*)?
+                            $($($i: wire::present($i, $i_key, stringify!($name))?,)*)?
+                            $($($d: $d.flatten().unwrap_or_default(),)*)?
+                            $($($l: $l.flatten(),)*)?
                             $($($o: $o.flatten(),)*)?
-                            extra,
+                            $($($n,)*)?
+                            extra: wire::finish_extra(extra)?,
                         })
                     }
                 }
-                deserializer.deserialize_map(WireVisitor)
+
+                deserializer.deserialize_map(ObjectVisitor)
             }
         }
 
         impl schemars::JsonSchema for $name {
+            fn inline_schema() -> bool {
+                wire!(@inline $($inline)?)
+            }
+
             fn schema_name() -> std::borrow::Cow<'static, str> {
-                stringify!($name).into()
-            }
-
-            fn schema_id() -> std::borrow::Cow<'static, str> {
-                concat!(module_path!(), "::", stringify!($name)).into()
-            }
-
-            #[allow(unused_mut, unused_variables)]
-            fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
-                let mut properties = serde_json::Map::new();
-                let mut required: Vec<&str> = Vec::new();
-                let mut add = |name: &str, mut schema: schemars::Schema, doc: &[&str]| {
-                    let doc = crate::protocol::wire::description(doc);
-                    if !doc.is_empty() {
-                        schema.insert("description".to_owned(), doc.into());
-                    }
-                    properties.insert(name.to_owned(), schema.to_value());
-                };
-                $(
-                    add($tag, schemars::json_schema!({ "type": "string", "const": $tag_value }), &[]);
-                    required.push($tag);
-                )?
-                $($(
-                    add($r_json, generator.subschema_for::<$r_type>(), &[$($r_doc),*]);
-                    required.push($r_json);
-                )*)?
-                $($(add($n_json, schemars::Schema::default(), &[$($n_doc),*]);)*)?
-                $($(add($o_json, generator.subschema_for::<$o_type>(), &[$($o_doc),*]);)*)?
-                let mut schema = schemars::json_schema!({ "type": "object" });
-                let doc = crate::protocol::wire::description(&[$($doc),*]);
-                schema.insert("description".to_owned(), doc.into());
-                schema.insert("properties".to_owned(), properties.into());
-                if !required.is_empty() {
-                    schema.insert("required".to_owned(), required.into());
-                }
-                schema
-            }
-        }
-    };
-}
-
-/// An enum of objects that a member tells apart. The object is read into the type that the member
-/// names, never by trying one after the other.
-macro_rules! tagged {
-    (
-        $(#[$attribute:meta])*
-        pub enum $name:ident by $tag:literal {
-            $($(#[doc = $v_doc:literal])* $value:literal => $variant:ident($type:ty)),* $(,)?
-        }
-        $(else $other:ident)?
-    ) => {
-        $(#[$attribute])*
-        #[derive(Debug, Clone, PartialEq)]
-        #[non_exhaustive]
-        pub enum $name {
-            $($(#[doc = $v_doc])* $variant($type),)*
-            $(
-                /// One that this version does not know, as it came.
-                $other(crate::RawJson),
-            )?
-        }
-
-        impl serde::Serialize for $name {
-            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                match self {
-                    $(Self::$variant(value) => value.serialize(serializer),)*
-                    $(Self::$other(value) => value.serialize(serializer),)?
-                }
-            }
-        }
-
-        impl<'de> serde::Deserialize<'de> for $name {
-            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                use serde::de::Error as _;
-                #[derive(serde::Deserialize)]
-                struct Tag {
-                    #[serde(rename = $tag)]
-                    tag: String,
-                }
-                let raw = crate::RawJson::deserialize(deserializer)?;
-                let wrong = |error: serde_json::Error| {
-                    D::Error::custom(crate::message::without_values(&error))
-                };
-                let Tag { tag } = raw.parse().map_err(wrong)?;
-                match tag.as_str() {
-                    $($value => raw.parse().map(Self::$variant).map_err(wrong),)*
-                    #[allow(unreachable_patterns)]
-                    $(_ => Ok(Self::$other(raw)),)?
-                    #[allow(unreachable_patterns)]
-                    _ => Err(D::Error::custom(concat!("unknown `", $tag, "`"))),
-                }
-            }
-        }
-
-        impl schemars::JsonSchema for $name {
-            fn schema_name() -> std::borrow::Cow<'static, str> {
-                stringify!($name).into()
+                wire!(@schema_name $name $($schema_name)?).into()
             }
 
             fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
-                let options = [$(generator.subschema_for::<$type>().to_value()),*];
-                schemars::json_schema!({ "anyOf": options })
-            }
-        }
-
-        $(impl From<$type> for $name {
-            fn from(value: $type) -> Self {
-                Self::$variant(value)
-            }
-        })*
-    };
-}
-
-/// An enum of strings.
-macro_rules! strings {
-    (
-        $(#[$attribute:meta])*
-        pub enum $name:ident { $($(#[doc = $v_doc:literal])* $variant:ident = $value:literal),* $(,)? }
-    ) => {
-        $(#[$attribute])*
-        #[derive(
-            Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash,
-            serde::Serialize, serde::Deserialize,
-        )]
-        pub enum $name {
-            $($(#[doc = $v_doc])* #[serde(rename = $value)] $variant,)*
-        }
-
-        impl $name {
-            /// As it stands on the wire.
-            #[must_use]
-            pub fn as_str(self) -> &'static str {
-                match self {
-                    $(Self::$variant => $value,)*
-                }
-            }
-        }
-
-        impl std::fmt::Display for $name {
-            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str(self.as_str())
-            }
-        }
-
-        impl schemars::JsonSchema for $name {
-            fn schema_name() -> std::borrow::Cow<'static, str> {
-                stringify!($name).into()
-            }
-
-            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-                schemars::json_schema!({ "type": "string", "enum": [$($value),*] })
+                // Not every object has named members.
+                #[allow(unused_mut)]
+                let mut object = $crate::protocol::wire_schema::ObjectSchema::new(
+                    generator,
+                    concat!($($doc, "\n"),*),
+                );
+                $(object.constant($tag_key, $tag);)?
+                $(object.result_type($result);)?
+                $($(object.property::<wire!(@or $r_ty $(, $r_schema_ty)?)>(
+                    $r_key, true, concat!($($r_doc, "\n"),*), wire!(@schema $($($r_schema)*)?),
+                );)*)?
+                $($(object.property::<$i_ty>(
+                    $i_key, true, concat!($($i_doc, "\n"),*), serde_json::json!({}),
+                );)*)?
+                $($(object.property::<$d_ty>(
+                    $d_key, true, concat!($($d_doc, "\n"),*), serde_json::json!({}),
+                );)*)?
+                $($(object.property::<wire!(@or $l_ty $(, $l_schema_ty)?)>(
+                    $l_key, true, concat!($($l_doc, "\n"),*), serde_json::json!({}),
+                );)*)?
+                $($(object.property::<wire!(@or $o_ty $(, $o_schema_ty)?)>(
+                    $o_key, false, concat!($($o_doc, "\n"),*), wire!(@schema $($($o_schema)*)?),
+                );)*)?
+                $($(object.property::<$n_ty>(
+                    $n_key, false, concat!($($n_doc, "\n"),*), serde_json::json!({}),
+                );)*)?
+                object.finish()
             }
         }
     };
+
+    (@inline) => { false };
+    (@inline $inline:literal) => { $inline };
+
+    (@schema_name $name:ident) => { stringify!($name) };
+    (@schema_name $name:ident $schema_name:literal) => { $schema_name };
+
+    (@schema) => { serde_json::json!({}) };
+    (@schema $($schema:tt)+) => { serde_json::json!({ $($schema)+ }) };
+
+    (@or $ty:ty) => { $ty };
+    (@or $ty:ty, $schema_ty:ty) => { $schema_ty };
 }
 
-/// The results of methods: `resultType` and `_meta` are written by whoever sends them.
-macro_rules! results {
-    ($($name:ident),* $(,)?) => {$(
-        impl crate::protocol::ResultBody for $name {
-            fn take_meta(&mut self) -> Option<crate::protocol::Meta> {
-                self.result_type = None;
-                self.meta.take()
-            }
-        }
-    )*};
-}
-
-pub(crate) use {results, strings, tagged, wire};
+pub(crate) use wire;

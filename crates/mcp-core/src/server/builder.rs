@@ -8,13 +8,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::RawJson;
 use crate::extension::{Contributed, Contributions, ExtensionId, ExtensionSlot, ServerExtension};
 use crate::memo::Memo;
 use crate::protocol::{
-    DiscoverResult, Icon, Implementation, PromptsCapability, ResourcesCapability,
-    SUPPORTED_VERSIONS, ServerCapabilities, ToolsCapability, is_reserved_prefix, is_valid_meta_key,
-    methods,
+    DiscoverResult, Icon, Implementation, JsonObject, MetaKey, PromptsCapability,
+    ResourcesCapability, SUPPORTED_VERSIONS, ServerCapabilities, ToolsCapability, methods,
 };
 use crate::sealed::{KeyRing, Sealer};
 use crate::server::compile::{
@@ -314,8 +312,8 @@ impl ServerBuilder {
                 continue;
             }
             match slot {
-                Ok(slot) if slot.settings.get().starts_with('{') => slots.push(slot),
-                _ => {
+                Ok(slot) => slots.push(slot),
+                Err(_) => {
                     errors.push(BuildError::Settings { id: owner });
                     continue;
                 }
@@ -424,26 +422,22 @@ impl ServerBuilder {
         let completes = prompts.iter().any(|prompt| !prompt.completions.is_empty())
             || templates.iter().any(|template| !template.completions.is_empty());
         if completes {
-            capabilities.completions = Some(RawJson::empty_object());
+            capabilities.completions = Some(JsonObject::new());
         }
         if self.logs {
-            capabilities.logging = Some(RawJson::empty_object());
+            capabilities.logging = Some(JsonObject::new());
         }
         if !slots.is_empty() {
-            capabilities.extensions = Some(
-                slots
-                    .iter()
-                    .map(|slot| (slot.id.as_str().to_owned(), slot.settings.clone()))
-                    .collect(),
-            );
+            capabilities.extensions =
+                Some(slots.iter().map(|slot| (slot.id.as_str(), slot.settings.clone())).collect());
         }
 
         let mut discover = DiscoverResult::new(
             SUPPORTED_VERSIONS.map(str::to_owned).to_vec(),
             capabilities.clone(),
-            self.cache.discover.ttl_ms,
-            self.cache.discover.scope,
-        );
+        )
+        .with_ttl_ms(self.cache.discover.ttl_ms)
+        .with_cache_scope(self.cache.discover.scope);
         discover.instructions.clone_from(&self.instructions);
         let discover = serde_json::to_vec(&discover)
             .map(Bytes::from)
@@ -542,8 +536,7 @@ impl Claims {
         errors: &mut Vec<BuildError>,
     ) -> bool {
         let core = match what {
-            "method" => methods::ALL.contains(&name),
-            "notification" => methods::ALL_NOTIFICATIONS.contains(&name),
+            "method" | "notification" => methods::ALL.contains(&name),
             "result type" => matches!(name, "complete" | "input_required"),
             "filter field" => matches!(
                 name,
@@ -575,9 +568,8 @@ impl Claims {
 
 /// An extension's key has a prefix, and one that is reserved for MCP only if the extension is MCP's.
 fn check_meta_key(key: &str, owner: ExtensionId, errors: &mut Vec<BuildError>) {
-    let prefix = key.split_once('/').map(|(prefix, _)| prefix);
-    let fits = is_valid_meta_key(key)
-        && prefix.is_some_and(|prefix| !is_reserved_prefix(prefix) || owner.is_reserved());
+    let fits =
+        MetaKey::parse_prefixed(key).is_ok_and(|key| !key.is_reserved() || owner.is_reserved());
     if !fits {
         errors.push(BuildError::MetaKey { owner, key: key.to_owned() });
     }

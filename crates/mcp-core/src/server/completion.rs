@@ -47,7 +47,12 @@ pub(crate) async fn complete(cx: Cx) -> Result<Outcome, Error> {
     let input = CompletionInput {
         argument: argument.clone(),
         value: params.argument.value,
-        context: params.context.and_then(|context| context.arguments).unwrap_or_default(),
+        context: params
+            .context
+            .and_then(|context| context.arguments)
+            .unwrap_or_default()
+            .into_iter()
+            .collect(),
     };
     let handler = match &params.reference {
         CompletionReference::Prompt(prompt) => {
@@ -64,7 +69,7 @@ pub(crate) async fn complete(cx: Cx) -> Result<Outcome, Error> {
             }
             prompt.completions.get(&argument).cloned()
         }
-        CompletionReference::ResourceTemplate(reference) => {
+        CompletionReference::Resource(reference) => {
             let table = server.templates.table();
             let template = table
                 .get(&reference.uri)

@@ -201,6 +201,7 @@ impl Cx {
             .unwrap_or_else(PoisonError::into_inner)
             .get_or_insert_default()
             .insert(K::KEY, value)
+            .map(drop)
             .map_err(|_| Error::Internal)
     }
 
@@ -225,7 +226,7 @@ impl Cx {
             *last = Some(value);
         }
         let mut params = ProgressNotificationParams::new(token.clone(), value);
-        params.total = total.into_total();
+        params.total = total.into_total().map(Into::into);
         let message = message.into();
         params.message = (!message.is_empty()).then_some(message);
         self.call.outbox.push_progress(notification(methods::NOTIFICATIONS_PROGRESS, &params));

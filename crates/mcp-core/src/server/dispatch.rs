@@ -90,7 +90,7 @@ impl Inner {
             if profile.agreed & (1 << owned.extension) == 0 {
                 continue;
             }
-            if let Some(value) = meta.raw(owned.check.key) {
+            if let Some(value) = meta.get_raw(owned.check.key) {
                 (owned.check.check)(value).map_err(|error| {
                     Error::invalid_params(format!(
                         "`_meta` field `{}`: {}",

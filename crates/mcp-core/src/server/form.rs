@@ -5,7 +5,7 @@ use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value};
 
 use crate::Error;
-use crate::protocol::ElicitRequestedSchema;
+use crate::protocol::RequestedSchema;
 
 /// What a form's field may say; whatever else schemars writes is left out.
 const FIELD_KEYWORDS: &[&str] = &[
@@ -32,7 +32,7 @@ const FORMATS: &[&str] = &["email", "uri", "date", "date-time"];
 ///
 /// # Errors
 /// `-32603` if `T` is no such struct: a mistake of the handler's author, named in the log.
-pub(crate) fn form_schema<T: JsonSchema>() -> Result<ElicitRequestedSchema, Error> {
+pub(crate) fn form_schema<T: JsonSchema>() -> Result<RequestedSchema, Error> {
     let mut settings = SchemaSettings::draft2020_12();
     settings.inline_subschemas = true;
     settings.meta_schema = None;

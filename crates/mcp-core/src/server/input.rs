@@ -7,9 +7,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::protocol::{
-    ClientCapabilities, CreateMessageRequestParams, CreateMessageResult, ElicitAction,
-    ElicitRequestFormParams, ElicitRequestParams, ElicitRequestUrlParams, ElicitResult,
-    InputRequest, ListRootsResult, Root,
+    ClientCapabilities, CreateMessageRequest, CreateMessageRequestParams, CreateMessageResult,
+    ElicitAction, ElicitRequestFormParams, ElicitRequestUrlParams, ElicitResult,
+    ElicitationCapability, InputRequest, JsonObject, ListRootsRequest, ListRootsResult, Root,
+    RootsCapability, SamplingCapability,
 };
 use crate::server::form::form_schema;
 use crate::server::interaction::Direct;
@@ -141,19 +142,21 @@ impl Cx {
         let declared = self.client_capabilities().elicitation.as_ref();
         // A client that names no mode offers forms, as in earlier revisions.
         if !declared.is_some_and(|modes| modes.form.is_some() || modes.url.is_none()) {
-            return Err(Error::missing_capability(ClientCapabilities::requiring_form()).into());
+            return Err(Error::missing_capability(elicitation(
+                ElicitationCapability::new().with_form(JsonObject::new()),
+            ))
+            .into());
         }
         let check = form_check(&params)?;
-        let request = InputRequest::Elicit(ElicitRequestParams::Form(params));
+        let request = InputRequest::elicit(params);
         let result: ElicitResult = self
             .ask_for(key, request, |result: &ElicitResult| {
                 result.action != ElicitAction::Accept
-                    || RawJson::from_serialize(&result.content)
-                        .is_ok_and(|content| result.content.is_some() && check(content.get()))
+                    || result.content.as_ref().is_some_and(|content| check(content.get()))
             })
             .await?;
-        let content = accepted(&result)?.content.as_ref();
-        RawJson::from_serialize(&content).map_err(|_| InputError::Protocol(Error::Internal))
+        let content = accepted(&result)?.content.clone();
+        content.map(JsonObject::into_raw).ok_or(InputError::Protocol(Error::Internal))
     }
 
     /// Sends a person to a page of yours: for credentials, payments, and whatever must not pass
@@ -173,10 +176,13 @@ impl Cx {
     ) -> Result<(), InputError> {
         let declared = self.client_capabilities().elicitation.as_ref();
         if !declared.is_some_and(|modes| modes.url.is_some()) {
-            return Err(Error::missing_capability(ClientCapabilities::requiring_url()).into());
+            return Err(Error::missing_capability(elicitation(
+                ElicitationCapability::new().with_url(JsonObject::new()),
+            ))
+            .into());
         }
         let params = ElicitRequestUrlParams::new(message, url);
-        let request = InputRequest::Elicit(ElicitRequestParams::Url(params));
+        let request = InputRequest::elicit(params);
         let result: ElicitResult = self.ask_for(key, request, |_| true).await?;
         accepted(&result).map(drop)
     }
@@ -195,10 +201,12 @@ impl Cx {
         let declared = self.client_capabilities().sampling.as_ref();
         let needs_tools = params.tools.is_some() || params.tool_choice.is_some();
         if !declared.is_some_and(|sampling| !needs_tools || sampling.tools.is_some()) {
-            let needed = ClientCapabilities::requiring_sampling(needs_tools);
+            let mut sampling = SamplingCapability::new();
+            sampling.tools = needs_tools.then(JsonObject::new);
+            let needed = ClientCapabilities::new().with_sampling(sampling);
             return Err(Error::missing_capability(needed).into());
         }
-        let request = InputRequest::CreateMessage(Box::new(params));
+        let request = InputRequest::CreateMessage(CreateMessageRequest::new(params));
         Ok(self.ask_for(key, request, |_| true).await?)
     }
 
@@ -210,10 +218,11 @@ impl Cx {
     /// `-32021` if the client does not offer roots.
     pub async fn roots(&self, key: &str) -> Result<Vec<Root>, InputError> {
         if self.client_capabilities().roots.is_none() {
-            return Err(Error::missing_capability(ClientCapabilities::requiring_roots()).into());
+            let needed = ClientCapabilities::new().with_roots(RootsCapability::new());
+            return Err(Error::missing_capability(needed).into());
         }
         let result: ListRootsResult =
-            self.ask_for(key, InputRequest::list_roots(), |_| true).await?;
+            self.ask_for(key, InputRequest::ListRoots(ListRootsRequest::new()), |_| true).await?;
         Ok(result.roots)
     }
 
@@ -250,6 +259,10 @@ impl Cx {
         drop(keeping);
         Ok(value)
     }
+}
+
+fn elicitation(modes: ElicitationCapability) -> ClientCapabilities {
+    ClientCapabilities::new().with_elicitation(modes)
 }
 
 fn accepted(result: &ElicitResult) -> Result<&ElicitResult, InputError> {

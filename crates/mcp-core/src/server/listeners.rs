@@ -259,7 +259,7 @@ pub(crate) async fn listen(cx: Cx) -> Result<Outcome, Error> {
     let key = server.listeners.open(&listener, server.limits.listeners)?;
     let _open = Open { listeners: &server.listeners, key };
 
-    let meta = NotificationMetaObject::for_subscription(id.clone());
+    let meta = NotificationMetaObject::new().with_subscription_id(id.clone());
     let first = Acknowledged { meta: &meta, notifications: &acknowledged };
     say(&cx, methods::NOTIFICATIONS_SUBSCRIPTIONS_ACKNOWLEDGED, &first).await;
     loop {

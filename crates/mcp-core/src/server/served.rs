@@ -5,9 +5,8 @@ use std::time::Duration;
 
 use schemars::Schema;
 
-use crate::RawJson;
 use crate::protocol::{
-    Annotations, Icon, Meta, Prompt, PromptArgument, Resource, ResourceTemplate, Tool,
+    Annotations, Icon, JsonObject, Meta, Prompt, PromptArgument, Resource, ResourceTemplate, Tool,
     ToolAnnotations,
 };
 use crate::server::handler::{ErasedCall, Handler, Needs, erase, kind};
@@ -95,14 +94,14 @@ impl ServedTool {
     /// Gives the input schema as data, for handlers that take
     /// [`RawArgs`](crate::server::RawArgs) or need what a Rust type cannot say.
     #[must_use]
-    pub fn input_schema(mut self, schema: RawJson) -> Self {
+    pub fn input_schema(mut self, schema: JsonObject) -> Self {
         self.definition.input_schema = schema;
         self
     }
 
     /// Gives the output schema as data.
     #[must_use]
-    pub fn output_schema(mut self, schema: RawJson) -> Self {
+    pub fn output_schema(mut self, schema: JsonObject) -> Self {
         self.definition.output_schema = Some(schema);
         self
     }
@@ -398,8 +397,8 @@ fn bare(mut schema: Schema) -> serde_json::Value {
     value
 }
 
-fn raw(value: &serde_json::Value) -> RawJson {
-    RawJson::from_serialize(value).unwrap_or_else(|_| RawJson::empty_object())
+fn raw(value: &serde_json::Value) -> JsonObject {
+    JsonObject::from_serialize(value).unwrap_or_default()
 }
 
 /// A prompt's arguments from the schema of its handler's arguments.

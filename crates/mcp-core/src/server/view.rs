@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::RawJson;
 use crate::extension::ExtensionId;
 use crate::protocol::{
-    Implementation, Prompt, Resource, ResourceTemplate, ServerCapabilities, Tool,
+    Implementation, JsonObject, Prompt, Resource, ResourceTemplate, ServerCapabilities, Tool,
 };
 use crate::server::Inner;
 use crate::server::prompts::CompiledPrompt;
@@ -44,7 +43,7 @@ impl<'a> ServerView<'a> {
     }
 
     /// The extensions and their settings.
-    pub fn extensions(&self) -> impl Iterator<Item = (ExtensionId, &'a RawJson)> {
+    pub fn extensions(&self) -> impl Iterator<Item = (ExtensionId, &'a JsonObject)> {
         self.inner.extensions.iter().map(|slot| (slot.id, &slot.settings))
     }
 

@@ -1,0 +1,2 @@
+//! A client.
+pub mod transport;

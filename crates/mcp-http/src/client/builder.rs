@@ -1,0 +1,107 @@
+//! Setting a client transport up.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use http::header::{HeaderMap, HeaderName, HeaderValue};
+use http::{Uri, uri::Scheme};
+
+use crate::client::connector::Connector;
+use crate::client::{HeaderHook, HttpTransport};
+
+/// Why a transport cannot be set up.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum HttpTransportError {
+    /// The address is none, or has no host.
+    #[error("the address is malformed")]
+    Address,
+    /// The address's scheme is not spoken.
+    #[error("`{0}:` is not spoken here (`https:` needs the feature `tls`)")]
+    Scheme(String),
+    /// A header is malformed. Its value is not shown: it may be a secret.
+    #[error("the header `{0}` is malformed")]
+    Header(String),
+    /// The system's certificates could not be loaded.
+    #[error("the system's certificates could not be loaded")]
+    Certificates,
+}
+
+/// Sets an [`HttpTransport`] up.
+#[must_use = "a builder does nothing until `build`"]
+pub struct HttpTransportBuilder {
+    url: String,
+    headers: Vec<(String, String)>,
+    hook: Option<HeaderHook>,
+    max_message_bytes: usize,
+    connect_timeout: Duration,
+}
+
+impl HttpTransportBuilder {
+    pub(crate) fn new(url: &str) -> Self {
+        Self {
+            url: url.to_owned(),
+            headers: Vec::new(),
+            hook: None,
+            max_message_bytes: 16 * 1024 * 1024,
+            connect_timeout: Duration::from_secs(10),
+        }
+    }
+
+    /// Sends a header with every request, such as `Authorization`.
+    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.headers.push((name.into(), value.into()));
+        self
+    }
+
+    /// Calls `hook` on the headers of every request before it is sent: for tokens that change.
+    pub fn header_hook(mut self, hook: impl Fn(&mut HeaderMap) + Send + Sync + 'static) -> Self {
+        self.hook = Some(Arc::new(hook));
+        self
+    }
+
+    /// The longest message that is read. Default 16 MiB.
+    pub fn max_message_bytes(mut self, bytes: usize) -> Self {
+        self.max_message_bytes = bytes;
+        self
+    }
+
+    /// How long connecting may take. Default 10 seconds.
+    pub fn connect_timeout(mut self, limit: Duration) -> Self {
+        self.connect_timeout = limit;
+        self
+    }
+
+    /// Makes the transport. It connects with the first request.
+    ///
+    /// # Errors
+    /// If the address or a header is malformed.
+    pub fn build(self) -> Result<HttpTransport, HttpTransportError> {
+        let uri: Uri = self.url.parse().map_err(|_| HttpTransportError::Address)?;
+        if uri.host().is_none_or(str::is_empty) {
+            return Err(HttpTransportError::Address);
+        }
+        let scheme = uri.scheme().ok_or(HttpTransportError::Address)?;
+        let spoken = *scheme == Scheme::HTTP || (*scheme == Scheme::HTTPS && cfg!(feature = "tls"));
+        if !spoken {
+            return Err(HttpTransportError::Scheme(scheme.to_string()));
+        }
+        let mut headers = HeaderMap::new();
+        for (name, value) in self.headers {
+            let malformed = || HttpTransportError::Header(name.clone());
+            let key = HeaderName::from_bytes(name.as_bytes()).map_err(|_| malformed())?;
+            let mut value = HeaderValue::from_str(&value).map_err(|_| malformed())?;
+            value.set_sensitive(true);
+            headers.append(key, value);
+        }
+        Ok(HttpTransport {
+            connector: Connector::new(self.connect_timeout)?,
+            uri,
+            headers,
+            hook: self.hook,
+            max_message_bytes: self.max_message_bytes,
+            closed: AtomicBool::new(false),
+        })
+    }
+}
