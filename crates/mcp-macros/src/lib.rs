@@ -200,14 +200,14 @@ pub fn prompt(attribute: TokenStream, item: TokenStream) -> TokenStream {
 /// `crate = path`.
 ///
 /// ```
-/// use mcp_core::protocol::ReadResourceResult;
+/// use mcp_core::protocol::{ReadResourceResult, ResourceContents};
 /// use mcp_core::server::Server;
 /// use mcp_macros::resource;
 ///
 /// /// A greeting for anybody.
 /// #[resource("greeting://{name}", mime_type = "text/plain")]
 /// async fn greeting(name: String) -> ReadResourceResult {
-///     ReadResourceResult::text(format!("greeting://{name}"), format!("Hello, {name}!"))
+///     ReadResourceResult::new([ResourceContents::text(format!("greeting://{name}"), format!("Hello, {name}!"))])
 /// }
 ///
 /// let server = Server::builder("greeter", "1.0.0").template(greeting).build()?;

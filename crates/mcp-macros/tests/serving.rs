@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use mcp_core::extension::{
     Contributions, Extension, ExtensionId, Negotiated, NoSettings, ServerExtension,
 };
-use mcp_core::protocol::ReadResourceResult;
+use mcp_core::protocol::{ReadResourceResult, ResourceContents};
 use mcp_core::server::{
     Args, CompletionInput, Cx, FromCall, HandlerError, RequestContext, ServedTool, Server,
     ServerBuilder, ServerMessage, State,
@@ -336,13 +336,16 @@ async fn prompts_take_strings() {
 /// Where to begin.
 #[resource("docs://index", name = "index", mime_type = "text/plain")]
 async fn index() -> ReadResourceResult {
-    ReadResourceResult::text("docs://index", "start here")
+    ReadResourceResult::new([ResourceContents::text("docs://index", "start here")])
 }
 
 /// A page of a section.
 #[resource("docs://{section}/{page}", title = "Page")]
 async fn page(section: String, #[arg(rename = "page")] number: u32) -> ReadResourceResult {
-    ReadResourceResult::text(format!("docs://{section}/{number}"), format!("{section} {number}"))
+    ReadResourceResult::new([ResourceContents::text(
+        format!("docs://{section}/{number}"),
+        format!("{section} {number}"),
+    )])
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use mcp_core::protocol::{ReadResourceResult, ToolAnnotations};
+use mcp_core::protocol::{ReadResourceResult, ResourceContents, ToolAnnotations};
 use mcp_core::server::{
     Args, Cx, HandlerError, Json, ServedPrompt, ServedResource, ServedTemplate, ServedTool, Server,
     State,
@@ -61,13 +61,13 @@ mod with_macros {
     /// The terms.
     #[resource("shop://terms", title = "Terms", mime_type = "text/plain")]
     pub(super) async fn terms() -> ReadResourceResult {
-        ReadResourceResult::text("shop://terms", "No refunds.")
+        ReadResourceResult::new([ResourceContents::text("shop://terms", "No refunds.")])
     }
 
     /// A thing.
     #[resource("shop://things/{id}")]
     pub(super) async fn thing(id: String) -> ReadResourceResult {
-        ReadResourceResult::text(format!("shop://things/{id}"), id)
+        ReadResourceResult::new([ResourceContents::text(format!("shop://things/{id}"), id)])
     }
 }
 
@@ -132,7 +132,7 @@ mod without_macros {
 
     pub(super) fn terms() -> ServedResource {
         ServedResource::new("shop://terms", "terms", async || {
-            ReadResourceResult::text("shop://terms", "No refunds.")
+            ReadResourceResult::new([ResourceContents::text("shop://terms", "No refunds.")])
         })
         .title("Terms")
         .description("The terms.")
@@ -149,7 +149,10 @@ mod without_macros {
             "shop://things/{id}",
             "thing",
             async |Args(thing): Args<ThingArguments>| {
-                ReadResourceResult::text(format!("shop://things/{}", thing.id), thing.id)
+                ReadResourceResult::new([ResourceContents::text(
+                    format!("shop://things/{}", thing.id),
+                    thing.id,
+                )])
             },
         )
         .description("A thing.")

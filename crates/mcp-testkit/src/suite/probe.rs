@@ -104,7 +104,7 @@ impl<'a> Probe<'a> {
         }
         let foreign = answer.notifications().iter().find(|message| {
             let method = message["method"].as_str().unwrap_or_default();
-            !methods::ALL_NOTIFICATIONS.contains(&method)
+            !methods::ALL.contains(&method)
         });
         if let Some(message) = foreign {
             return Some(format!("the notification {message} was sent"));

@@ -6,7 +6,7 @@ use mcp_core::extension::{
     Contributions, Document, DocumentBody, Extension, ExtensionId, MethodOptions, NoSettings,
     ServerExtension,
 };
-use mcp_core::protocol::{EmptyResult, ReadResourceResult, methods};
+use mcp_core::protocol::{EmptyResult, ReadResourceResult, ResourceContents, methods};
 use mcp_core::server::{BuildError, ServedPrompt, ServedResource, ServedTemplate, ServedTool};
 use serde_json::Value;
 
@@ -70,7 +70,7 @@ impl ServerExtension for Rival {
 }
 
 async fn read() -> ReadResourceResult {
-    ReadResourceResult::text("rival:rival", "rival")
+    ReadResourceResult::new([ResourceContents::text("rival:rival", "rival")])
 }
 
 /// Every name is a conflict, all are reported at once, and both sides are named.

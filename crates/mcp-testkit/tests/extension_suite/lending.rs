@@ -8,7 +8,7 @@ use mcp_core::extension::{
     MessageDescriptor, MetaKey, MethodOptions, Negotiated, Refusal, ResultType, ServerExtension,
     Topic, TopicMessage,
 };
-use mcp_core::protocol::{EmptyResult, ReadResourceResult, ResultBody, methods};
+use mcp_core::protocol::{EmptyResult, ReadResourceResult, ResourceContents, ResultBody, methods};
 use mcp_core::server::{
     Args, Cx, HandlerError, Middleware, Next, Outcome, ServedPrompt, ServedResource,
     ServedTemplate, ServedTool,
@@ -245,11 +245,17 @@ impl ServerExtension for Lending {
         to.prompt_for_everyone(ServedPrompt::new("greet", async || "Greet.".to_owned()));
         if !self.is(Flaw::NoResource) {
             to.resource(ServedResource::new("lending://rules", "rules", async || {
-                ReadResourceResult::text("lending://rules", "Bring it back.")
+                ReadResourceResult::new([ResourceContents::text(
+                    "lending://rules",
+                    "Bring it back.",
+                )])
             }));
         }
         to.template_for_everyone(ServedTemplate::new("lending://book/{id}", "book", async || {
-            ReadResourceResult::text("lending://book/1", "Once upon a time")
+            ReadResourceResult::new([ResourceContents::text(
+                "lending://book/1",
+                "Once upon a time",
+            )])
         }));
         to.document(Document::new("/lending.txt", "text/plain", |_| DocumentBody {
             bytes: "rules".into(),
