@@ -362,6 +362,19 @@ impl ServedTemplate {
     }
 }
 
+/// A function that makes one is as good as one: what `#[tool]` and its siblings define is such a
+/// function, given to the server by its name.
+macro_rules! from_functions {
+    ($($served:ty),*) => {$(
+        impl<F: FnOnce() -> $served> From<F> for $served {
+            fn from(make: F) -> Self {
+                make()
+            }
+        }
+    )*};
+}
+from_functions!(ServedTool, ServedPrompt, ServedResource, ServedTemplate);
+
 /// A schema without `$schema`: 2020-12 is what its absence means.
 fn bare(mut schema: Schema) -> serde_json::Value {
     schema.remove("$schema");
