@@ -279,6 +279,12 @@ wire! {
 result_body!(ListToolsResult CallToolResult);
 
 impl CallToolResult {
+    /// The texts of the content, joined by line ends.
+    pub fn all_text(&self) -> String {
+        let texts: Vec<_> = self.content.iter().filter_map(ContentBlock::as_text).collect();
+        texts.join("\n")
+    }
+
     /// A result of one text.
     pub fn text(text: impl Into<String>) -> Self {
         Self::new([ContentBlock::text(text)])

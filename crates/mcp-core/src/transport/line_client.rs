@@ -107,7 +107,7 @@ pub(crate) enum End {
     /// The server closed its stream.
     Disconnected,
     /// The server's process ended. Only known of child processes.
-    #[cfg_attr(not(feature = "process"), allow(dead_code))]
+    #[cfg(feature = "process")]
     Exited(Option<i32>),
     /// Reading or writing failed.
     Io(io::ErrorKind, String),
@@ -118,6 +118,7 @@ impl End {
         match self {
             Self::Closed => TransportError::Closed,
             Self::Disconnected => TransportError::Disconnected,
+            #[cfg(feature = "process")]
             Self::Exited(status) => TransportError::ServerExited { status: *status },
             Self::Io(kind, text) => TransportError::Io(io::Error::new(*kind, text.clone())),
         }
@@ -189,20 +190,20 @@ impl LineTransport {
     }
 
     /// Whether any request was ever answered.
-    #[cfg_attr(not(feature = "process"), allow(dead_code))]
+    #[cfg(feature = "process")]
     pub(crate) fn has_answered(&self) -> bool {
         self.shared.answered.load(Ordering::Acquire)
     }
 
     /// Ends the connection: what is queued is still written, requests in flight fail.
-    pub(crate) fn shut(&self) {
-        self.shared.end(&End::Closed);
+    pub(crate) fn end(&self, end: &End) {
+        self.shared.end(end);
     }
 }
 
 impl Drop for LineTransport {
     fn drop(&mut self) {
-        self.shut();
+        self.end(&End::Closed);
         self.reader.abort();
     }
 }
@@ -235,7 +236,7 @@ impl ClientTransport for LineTransport {
     }
 
     async fn close(&self) {
-        self.shut();
+        self.end(&End::Closed);
     }
 }
 

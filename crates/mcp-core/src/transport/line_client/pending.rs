@@ -81,10 +81,6 @@ pub(super) struct InFlight {
 }
 
 impl InFlight {
-    pub(super) fn id(&self) -> &RequestId {
-        &self.id
-    }
-
     /// Sends the last message. There is always room for it.
     pub(super) fn finish(self, item: Item) {
         self.last.send(item);
