@@ -1,6 +1,7 @@
 //! A glossary: the extension of the extension guide, served on standard input and output.
 //!
 //! The guide quotes this file; a test compares the two.
+#![allow(unreachable_pub, missing_docs, reason = "a library's code, in a program")]
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -21,19 +22,19 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tokio::sync::broadcast;
 
-pub(crate) struct Glossary {
+pub struct Glossary {
     terms: Mutex<BTreeMap<String, String>>,
     changes: broadcast::Sender<String>,
 }
 
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
-pub(crate) struct ClientSettings {
+pub struct ClientSettings {
     /// The language that definitions are wanted in.
     language: String,
 }
 
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
-pub(crate) struct ServerSettings {
+pub struct ServerSettings {
     /// The languages that there are definitions in.
     languages: Vec<String>,
 }
@@ -68,13 +69,13 @@ impl ServerExtension for Glossary {
 }
 
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
-pub(crate) struct Define {
+pub struct Define {
     /// The term, in lower case.
     term: String,
 }
 
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
-pub(crate) struct Definition {
+pub struct Definition {
     /// What it means.
     text: String,
 }
@@ -83,13 +84,13 @@ impl ResultBody for Definition {}
 
 /// A term that the server asks the client to look at too.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
-pub(crate) struct SeeAlso {
+pub struct SeeAlso {
     term: String,
 }
 
 /// A definition that the client suggests.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
-pub(crate) struct Suggested {
+pub struct Suggested {
     term: String,
     text: String,
 }
@@ -254,11 +255,11 @@ fn nothing_to_explain() -> mcp_core::protocol::CallToolResult {
 }
 
 /// For whom a definition is meant: a key of requests' `_meta`.
-pub(crate) struct Audience;
+pub struct Audience;
 
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum AudienceValue {
+pub enum AudienceValue {
     Children,
     Adults,
 }
@@ -269,7 +270,7 @@ impl MetaKey for Audience {
 }
 
 /// How many terms the glossary had: a key of results' `_meta`.
-pub(crate) struct Edition;
+pub struct Edition;
 
 impl MetaKey for Edition {
     const KEY: &'static str = "com.example/edition";
@@ -287,8 +288,8 @@ mcp_core::register_extension!(ExtensionDescriptor::of::<Glossary>("SPEC.md").wit
     }
 ));
 
-impl Glossary {
-    pub(crate) fn new() -> Self {
+impl Default for Glossary {
+    fn default() -> Self {
         let terms = [
             ("extension", "an addition to the protocol that both sides agree on"),
             ("protocol", "the rules of a conversation"),
@@ -298,8 +299,8 @@ impl Glossary {
     }
 }
 
-pub(crate) fn define_server() -> ServerBuilder {
-    Server::builder("glossary-server", "1.0.0").extension(Glossary::new())
+pub fn define_server() -> ServerBuilder {
+    Server::builder("glossary-server", "1.0.0").extension(Glossary::default())
 }
 
 #[tokio::main(flavor = "current_thread")]
