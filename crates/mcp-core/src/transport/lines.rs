@@ -15,6 +15,8 @@ pub enum LineError {
     TooLong {
         /// The limit in bytes.
         limit: usize,
+        /// How it begins, in which its id may be found.
+        start: Box<[u8]>,
     },
     /// The stream failed.
     #[error("the stream failed: {0}")]
@@ -39,6 +41,13 @@ pub struct LineReader<R> {
 
 /// As much is read at once.
 const CHUNK: usize = 64 * 1024;
+/// As much of a line that is too long is kept, to tell what it was.
+const START: usize = 1024;
+
+/// A line that is longer than allowed.
+fn too_long(limit: usize, line: &[u8]) -> LineError {
+    LineError::TooLong { limit, start: line.get(..START).unwrap_or(line).into() }
+}
 
 impl<R: AsyncRead + Unpin> LineReader<R> {
     /// Reads lines of at most `limit` bytes.
@@ -63,16 +72,18 @@ impl<R: AsyncRead + Unpin> LineReader<R> {
                     let end = self.searched + at;
                     let line = self.buffer.get(self.start..end).unwrap_or_default();
                     let line = line.strip_suffix(b"\r").unwrap_or(line);
-                    let (too_long, line) = (line.len() > self.limit, line.trim_ascii().to_vec());
+                    let line = if line.len() > self.limit {
+                        Err(too_long(self.limit, line))
+                    } else {
+                        Ok(line.trim_ascii().to_vec())
+                    };
                     self.start = end + 1;
                     self.searched = self.start;
-                    if std::mem::take(&mut self.skipping) || line.is_empty() {
+                    let empty = line.as_ref().is_ok_and(Vec::is_empty);
+                    if std::mem::take(&mut self.skipping) || empty {
                         continue;
                     }
-                    if too_long {
-                        return Some(Err(LineError::TooLong { limit: self.limit }));
-                    }
-                    return Some(Ok(line));
+                    return Some(line);
                 }
                 None => {
                     self.searched = self.buffer.len();
@@ -85,9 +96,9 @@ impl<R: AsyncRead + Unpin> LineReader<R> {
                         self.searched = 0;
                     } else if self.buffer.len() > self.limit {
                         self.skipping = true;
-                        self.buffer = Vec::new();
+                        let line = std::mem::take(&mut self.buffer);
                         self.searched = 0;
-                        return Some(Err(LineError::TooLong { limit: self.limit }));
+                        return Some(Err(too_long(self.limit, &line)));
                     }
                     return None;
                 }
