@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use futures_util::stream;
+use mcp_core::client::{Client, ClientContributions, ClientError, ClientExtension};
 use mcp_core::extension::{
     Contributions, Extension, ExtensionDescriptor, ExtensionId, MessageDescriptor, MetaKey,
     MethodOptions, Negotiated, Refusal, ServerExtension, Topic, TopicMessage,
@@ -91,8 +92,8 @@ pub struct SeeAlso {
 /// A definition that the client suggests.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Suggested {
-    term: String,
-    text: String,
+    pub term: String,
+    pub text: String,
 }
 
 const UNKNOWN_TERM: ApplicationCode = ApplicationCode::new(4404);
@@ -287,6 +288,60 @@ mcp_core::register_extension!(ExtensionDescriptor::of::<Glossary>("SPEC.md").wit
         ]
     }
 ));
+
+/// The client's side: it reads the glossary, and remembers what it was pointed to.
+#[derive(Clone, Default)]
+pub struct GlossaryReader {
+    see_also: Arc<Mutex<Vec<String>>>,
+    edition: Arc<AtomicU64>,
+}
+
+impl Extension for GlossaryReader {
+    const ID: ExtensionId = Glossary::ID;
+    type ClientSettings = ClientSettings;
+    type ServerSettings = ServerSettings;
+}
+
+impl ClientExtension for GlossaryReader {
+    fn settings(&self) -> ClientSettings {
+        ClientSettings { language: "en".to_owned() }
+    }
+
+    fn contribute(self: Arc<Self>, to: &mut ClientContributions<Self>) {
+        to.routed_method("glossary/define", "term");
+        let reader = Arc::clone(&self);
+        to.notification("notifications/glossary/see_also", move |also: SeeAlso| {
+            reader.see_also.lock().unwrap_or_else(PoisonError::into_inner).push(also.term);
+        });
+        to.request_meta::<Audience>(|request| {
+            (request.method == "glossary/define").then_some(AudienceValue::Children)
+        });
+        to.result_meta::<Edition>(move |_request, edition| {
+            self.edition.store(edition as u64, Ordering::Relaxed);
+        });
+    }
+}
+
+impl GlossaryReader {
+    pub async fn define(&self, client: &Client, term: &str) -> Result<String, ClientError> {
+        let define = Define { term: term.to_owned() };
+        let definition: Definition =
+            client.request_extension::<Self, _, _>("glossary/define", &define).await?;
+        Ok(definition.text)
+    }
+
+    pub async fn suggest(&self, client: &Client, suggested: &Suggested) -> Result<(), ClientError> {
+        client.notify_extension::<Self, _>("notifications/glossary/suggested", suggested).await
+    }
+
+    pub fn was_pointed_to(&self) -> Vec<String> {
+        self.see_also.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub fn edition(&self) -> u64 {
+        self.edition.load(Ordering::Relaxed)
+    }
+}
 
 impl Default for Glossary {
     fn default() -> Self {

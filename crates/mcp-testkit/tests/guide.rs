@@ -5,19 +5,20 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use mcp_core::client::Client;
 use mcp_core::extension::{
     Contributions, Extension, ExtensionId, MethodOptions, NoSettings, ServerExtension,
 };
 use mcp_core::protocol::EmptyResult;
 use mcp_core::server::Server;
-use mcp_testkit::{ExtensionSuite, RawClient, call_tool, notification, request};
+use mcp_testkit::{ExtensionSuite, FakeServer, Pair, RawClient, call_tool, notification, request};
 use serde_json::{Value, json};
 
 #[path = "../examples/glossary.rs"]
 #[allow(dead_code)]
 mod glossary;
 
-use glossary::{Audience, Edition, Glossary, define_server};
+use glossary::{Audience, Edition, Glossary, GlossaryReader, Suggested, define_server};
 
 #[tokio::test]
 async fn the_glossary_passes_the_suite() {
@@ -88,6 +89,51 @@ fn the_middleware_can_be_looked_at() {
         assert_eq!(layer.method, Some("tools/call"));
     }
     assert_eq!(server.layers().count(), 1);
+}
+
+#[tokio::test]
+async fn both_sides_work_together() {
+    let server = define_server().build().unwrap();
+    let reader = GlossaryReader::default();
+    let client = Client::builder("test", "1.0.0").extension(reader.clone());
+    let Pair { client, wire, .. } = Pair::new(&server, client).unwrap();
+
+    let text = reader.define(&client, "extension").await.unwrap();
+    assert_eq!(text, "an addition to the protocol that both sides agree on. Easy!");
+    assert_eq!(reader.was_pointed_to(), ["protocol"]);
+    assert_eq!(reader.edition(), 2);
+
+    let suggested = Suggested { term: "schema".to_owned(), text: "the shape of data".to_owned() };
+    reader.suggest(&client, &suggested).await.unwrap();
+    let text = reader.define(&client, "schema").await.unwrap();
+    assert_eq!(text, "the shape of data. Easy!");
+
+    let sent = &wire.messages_of("glossary/define")[0];
+    assert_eq!(sent["params"]["_meta"]["com.example/audience"], "children");
+    wire.assert_published();
+}
+
+#[tokio::test]
+async fn the_client_takes_what_any_server_sends() {
+    let reader = GlossaryReader::default();
+    let server = FakeServer::new(|request| {
+        vec![
+            FakeServer::notification("notifications/glossary/see_also", json!({ "term": 7 })),
+            FakeServer::result(
+                request,
+                json!({
+                    "resultType": "complete",
+                    "text": "anything",
+                    "_meta": { "com.example/edition": "no number" },
+                }),
+            ),
+        ]
+    });
+    let client =
+        Client::builder("test", "1.0.0").extension(reader.clone()).connect(server).unwrap();
+    assert_eq!(reader.define(&client, "x").await.unwrap(), "anything");
+    assert!(reader.was_pointed_to().is_empty());
+    assert_eq!(reader.edition(), 0);
 }
 
 /// Claims a method that the glossary has, and one of the core's.
