@@ -1,6 +1,7 @@
 //! A glossary: the extension of the extension guide, served on standard input and output.
 //!
 //! The guide quotes this file; a test compares the two.
+#![allow(unreachable_pub, missing_docs, reason = "a library's code, in a program")]
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use futures_util::stream;
+use mcp_core::client::{Client, ClientContributions, ClientError, ClientExtension};
 use mcp_core::extension::{
     Contributions, Extension, ExtensionDescriptor, ExtensionId, MessageDescriptor, MetaKey,
     MethodOptions, Negotiated, Refusal, ServerExtension, Topic, TopicMessage,
@@ -21,19 +23,19 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tokio::sync::broadcast;
 
-pub(crate) struct Glossary {
+pub struct Glossary {
     terms: Mutex<BTreeMap<String, String>>,
     changes: broadcast::Sender<String>,
 }
 
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
-pub(crate) struct ClientSettings {
+pub struct ClientSettings {
     /// The language that definitions are wanted in.
     language: String,
 }
 
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
-pub(crate) struct ServerSettings {
+pub struct ServerSettings {
     /// The languages that there are definitions in.
     languages: Vec<String>,
 }
@@ -68,13 +70,13 @@ impl ServerExtension for Glossary {
 }
 
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
-pub(crate) struct Define {
+pub struct Define {
     /// The term, in lower case.
     term: String,
 }
 
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
-pub(crate) struct Definition {
+pub struct Definition {
     /// What it means.
     text: String,
 }
@@ -83,15 +85,15 @@ impl ResultBody for Definition {}
 
 /// A term that the server asks the client to look at too.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
-pub(crate) struct SeeAlso {
+pub struct SeeAlso {
     term: String,
 }
 
 /// A definition that the client suggests.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
-pub(crate) struct Suggested {
-    term: String,
-    text: String,
+pub struct Suggested {
+    pub term: String,
+    pub text: String,
 }
 
 const UNKNOWN_TERM: ApplicationCode = ApplicationCode::new(4404);
@@ -254,11 +256,11 @@ fn nothing_to_explain() -> mcp_core::protocol::CallToolResult {
 }
 
 /// For whom a definition is meant: a key of requests' `_meta`.
-pub(crate) struct Audience;
+pub struct Audience;
 
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum AudienceValue {
+pub enum AudienceValue {
     Children,
     Adults,
 }
@@ -269,7 +271,7 @@ impl MetaKey for Audience {
 }
 
 /// How many terms the glossary had: a key of results' `_meta`.
-pub(crate) struct Edition;
+pub struct Edition;
 
 impl MetaKey for Edition {
     const KEY: &'static str = "com.example/edition";
@@ -287,8 +289,62 @@ mcp_core::register_extension!(ExtensionDescriptor::of::<Glossary>("SPEC.md").wit
     }
 ));
 
-impl Glossary {
-    pub(crate) fn new() -> Self {
+/// The client's side: it reads the glossary, and remembers what it was pointed to.
+#[derive(Clone, Default)]
+pub struct GlossaryReader {
+    see_also: Arc<Mutex<Vec<String>>>,
+    edition: Arc<AtomicU64>,
+}
+
+impl Extension for GlossaryReader {
+    const ID: ExtensionId = Glossary::ID;
+    type ClientSettings = ClientSettings;
+    type ServerSettings = ServerSettings;
+}
+
+impl ClientExtension for GlossaryReader {
+    fn settings(&self) -> ClientSettings {
+        ClientSettings { language: "en".to_owned() }
+    }
+
+    fn contribute(self: Arc<Self>, to: &mut ClientContributions<Self>) {
+        to.routed_method("glossary/define", "term");
+        let reader = Arc::clone(&self);
+        to.notification("notifications/glossary/see_also", move |also: SeeAlso| {
+            reader.see_also.lock().unwrap_or_else(PoisonError::into_inner).push(also.term);
+        });
+        to.request_meta::<Audience>(|request| {
+            (request.method == "glossary/define").then_some(AudienceValue::Children)
+        });
+        to.result_meta::<Edition>(move |_request, edition| {
+            self.edition.store(edition as u64, Ordering::Relaxed);
+        });
+    }
+}
+
+impl GlossaryReader {
+    pub async fn define(&self, client: &Client, term: &str) -> Result<String, ClientError> {
+        let define = Define { term: term.to_owned() };
+        let definition: Definition =
+            client.request_extension::<Self, _, _>("glossary/define", &define).await?;
+        Ok(definition.text)
+    }
+
+    pub async fn suggest(&self, client: &Client, suggested: &Suggested) -> Result<(), ClientError> {
+        client.notify_extension::<Self, _>("notifications/glossary/suggested", suggested).await
+    }
+
+    pub fn was_pointed_to(&self) -> Vec<String> {
+        self.see_also.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub fn edition(&self) -> u64 {
+        self.edition.load(Ordering::Relaxed)
+    }
+}
+
+impl Default for Glossary {
+    fn default() -> Self {
         let terms = [
             ("extension", "an addition to the protocol that both sides agree on"),
             ("protocol", "the rules of a conversation"),
@@ -298,8 +354,8 @@ impl Glossary {
     }
 }
 
-pub(crate) fn define_server() -> ServerBuilder {
-    Server::builder("glossary-server", "1.0.0").extension(Glossary::new())
+pub fn define_server() -> ServerBuilder {
+    Server::builder("glossary-server", "1.0.0").extension(Glossary::default())
 }
 
 #[tokio::main(flavor = "current_thread")]
