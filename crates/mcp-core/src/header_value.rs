@@ -37,11 +37,9 @@ pub enum HeaderValueError {
 /// ```
 #[must_use]
 pub fn encode(value: &str) -> Cow<'_, str> {
-    let plain = value.bytes().all(is_plain)
-        && !value.starts_with([' ', '\t'])
-        && !value.ends_with([' ', '\t'])
-        && !(value.starts_with(PREFIX) && value.ends_with(SUFFIX));
-    if plain {
+    let is_padded = value.starts_with([' ', '\t']) || value.ends_with([' ', '\t']);
+    let looks_encoded = value.starts_with(PREFIX) && value.ends_with(SUFFIX);
+    if value.bytes().all(is_plain) && !is_padded && !looks_encoded {
         Cow::Borrowed(value)
     } else {
         Cow::Owned(format!("{PREFIX}{}{SUFFIX}", STANDARD.encode(value)))

@@ -19,6 +19,7 @@ use crate::trace_context::TraceContext;
 
 /// A message from a client, read but not yet acted on.
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant)] // Nearly all are requests, and each is moved once.
 pub enum ClientMessage {
     /// Wants an answer.
     Request(IncomingRequest),

@@ -390,6 +390,35 @@ async fn middleware_has_an_order_changes_messages_sees_errors_and_returns_early(
     assert_eq!(take(), ["outer note", "inner note"]);
 }
 
+#[tokio::test]
+async fn a_panic_over_a_notification_is_contained() {
+    struct Panics;
+    #[async_trait]
+    impl Middleware for Panics {
+        async fn notification(&self, _: NotificationCx, _: NextNotification) -> Result<(), Error> {
+            panic!("a secret reason")
+        }
+    }
+    let server = Server::builder("app", "1").layer("panics", 0, Panics).build().unwrap();
+    let note = json!({ "jsonrpc": "2.0", "method": "notifications/x" });
+    assert_eq!(notify(&server, note).await.unwrap_err().code(), -32603);
+}
+
+#[tokio::test]
+async fn middleware_never_sees_a_call_of_the_wrong_shape() {
+    struct Answers;
+    #[async_trait]
+    impl Middleware for Answers {
+        async fn request(&self, _: Cx, _: Next) -> Result<Outcome, Error> {
+            Outcome::complete(mcp_core::protocol::CallToolResult::text("answered"))
+        }
+    }
+    let server = Server::builder("app", "1").tools().layer("answers", 0, Answers).build().unwrap();
+    for params in [json!({}), json!({ "name": "x", "arguments": [] })] {
+        assert_eq!(error(&server, &request(1, "tools/call", params)).await["code"], -32602);
+    }
+}
+
 #[test]
 fn conflicts_are_found_all_at_once() {
     struct Other;

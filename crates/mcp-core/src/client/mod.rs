@@ -109,7 +109,6 @@ impl Client {
     }
 
     /// Begins the definition of a client with all that it says of itself.
-    #[must_use]
     pub fn builder_for(info: Implementation) -> ClientBuilder {
         ClientBuilder::new(info)
     }

@@ -6,6 +6,7 @@ use std::task::{Context, Poll};
 
 use futures_core::Stream;
 
+type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 type Step<S, T> = Pin<Box<dyn Future<Output = Option<(T, S)>> + Send>>;
 
 /// Calls `step` with the state for each item; ends when it answers `None`.
@@ -54,7 +55,7 @@ impl<S, T> Stream for Unfold<S, T> {
 
 /// Waits for all, or for the first error; the others are dropped then.
 pub(crate) async fn try_join_all<T: Send, E: Send>(
-    futures: Vec<Pin<Box<dyn Future<Output = Result<T, E>> + Send + '_>>>,
+    futures: Vec<BoxFuture<'_, Result<T, E>>>,
 ) -> Result<Vec<T>, E> {
     let mut running: Vec<_> = futures.into_iter().map(Some).collect();
     let mut done: Vec<Option<T>> = running.iter().map(|_| None).collect();

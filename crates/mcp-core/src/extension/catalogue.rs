@@ -19,7 +19,7 @@ pub struct ExtensionDescriptor {
     /// Its methods and notifications.
     pub messages: &'static [MessageDescriptor],
     /// Its further schemas by name: `_meta` values, result types.
-    pub definitions: &'static [(&'static str, fn() -> Schema)],
+    pub definitions: &'static [NamedSchema],
 }
 
 /// A method or notification of an extension.
@@ -55,10 +55,7 @@ impl ExtensionDescriptor {
 
     /// Adds further schemas by name.
     #[must_use]
-    pub const fn with_definitions(
-        mut self,
-        definitions: &'static [(&'static str, fn() -> Schema)],
-    ) -> Self {
+    pub const fn with_definitions(mut self, definitions: &'static [NamedSchema]) -> Self {
         self.definitions = definitions;
         self
     }
@@ -83,6 +80,9 @@ impl MessageDescriptor {
 pub fn schema_of<T: JsonSchema>() -> Schema {
     schemars::schema_for!(T)
 }
+
+/// A schema and its name. A function, so that constants can hold it.
+pub type NamedSchema = (&'static str, fn() -> Schema);
 
 inventory::collect!(ExtensionDescriptor);
 

@@ -25,7 +25,7 @@ mod meta_key;
 mod negotiation;
 mod refusal;
 
-pub use catalogue::{ExtensionDescriptor, MessageDescriptor, catalogue, schema_of};
+pub use catalogue::{ExtensionDescriptor, MessageDescriptor, NamedSchema, catalogue, schema_of};
 pub(crate) use contributions::{
     Contributed, ErasedMethod, ErasedMethodFn, ErasedNotificationFn, ErasedTopicFn, MetaCheck,
 };

@@ -402,22 +402,16 @@ impl ServerBuilder {
 
         let mut capabilities = ServerCapabilities::default();
         if self.offers_tools || !tools.is_empty() {
-            let mut offered = ToolsCapability::default();
-            offered.list_changed = Some(true);
-            capabilities.tools = Some(offered);
+            capabilities.tools = Some(ToolsCapability::new().with_list_changed(true));
         }
         if self.offers_prompts || !prompts.is_empty() {
-            let mut offered = PromptsCapability::default();
-            offered.list_changed = Some(true);
-            capabilities.prompts = Some(offered);
+            capabilities.prompts = Some(PromptsCapability::new().with_list_changed(true));
         }
         let has_resources =
             !(resources.is_empty() && templates.is_empty() && self.providers.is_empty());
         if self.offers_resources || has_resources {
-            let mut offered = ResourcesCapability::default();
-            offered.list_changed = Some(true);
-            offered.subscribe = Some(true);
-            capabilities.resources = Some(offered);
+            capabilities.resources =
+                Some(ResourcesCapability::new().with_list_changed(true).with_subscribe(true));
         }
         let completes = prompts.iter().any(|prompt| !prompt.completions.is_empty())
             || templates.iter().any(|template| !template.completions.is_empty());

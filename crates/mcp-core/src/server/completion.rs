@@ -80,7 +80,7 @@ pub(crate) async fn complete(cx: Cx) -> Result<Outcome, Error> {
             if let Some((index, owner)) = template.gate {
                 cx.call.profile.require(index, owner)?;
             }
-            if !template.matcher.variables().iter().any(|variable| *variable == argument) {
+            if !template.matcher.variables().contains(&argument) {
                 return Err(unknown("the template has no variable", &argument));
             }
             template.completions.get(&argument).cloned()

@@ -32,7 +32,24 @@ pub(crate) fn start(
     let span = crate::server::span::of_request(&request);
     let call = Arc::new(CallShared::new(Arc::clone(server), profile, context));
     let cx = Cx { request: Arc::clone(&request), call: Arc::clone(&call), interaction: None };
-    Exchange::running(request, call, permit, span, Box::pin(Next { at: 0 }.run(cx)))
+    let answer = async move {
+        check_shape(cx.request())?;
+        Next { at: 0 }.run(cx).await
+    };
+    Exchange::running(request, call, permit, span, Box::pin(answer))
+}
+
+/// What every handler of these methods may rely on, and every middleware too.
+fn check_shape(request: &IncomingRequest) -> Result<(), Error> {
+    match request.method() {
+        methods::TOOLS_CALL | methods::PROMPTS_GET => {
+            request.name()?;
+            request.arguments()?;
+        }
+        methods::RESOURCES_READ => drop(request.uri()?),
+        _ => {}
+    }
+    Ok(())
 }
 
 fn prepare(
@@ -151,7 +168,22 @@ pub(crate) async fn notified(
         profile,
         context,
     };
-    NextNotification { at: 0 }.run(cx).await
+    catch_panic(NextNotification { at: 0 }.run(cx)).await
+}
+
+/// Turns a panic of a handler into `-32603`, so that it does not take its transport down.
+async fn catch_panic<T>(running: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    let mut running = std::pin::pin!(running);
+    std::future::poll_fn(|context| {
+        let polled = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            running.as_mut().poll(context)
+        }));
+        polled.unwrap_or_else(|_| {
+            tracing::error!("a handler of a notification panicked");
+            std::task::Poll::Ready(Err(Error::Internal))
+        })
+    })
+    .await
 }
 
 /// The end of a notification's way. Unknown ones are ignored, as JSON-RPC asks.

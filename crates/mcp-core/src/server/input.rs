@@ -175,7 +175,7 @@ impl Cx {
         url: impl Into<String>,
     ) -> Result<(), InputError> {
         let declared = self.client_capabilities().elicitation.as_ref();
-        if !declared.is_some_and(|modes| modes.url.is_some()) {
+        if declared.is_none_or(|modes| modes.url.is_none()) {
             return Err(Error::missing_capability(elicitation(
                 ElicitationCapability::new().with_url(JsonObject::new()),
             ))

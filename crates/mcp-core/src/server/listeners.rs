@@ -16,9 +16,7 @@ use futures_core::Stream;
 use serde::Serialize;
 
 use crate::extension::{Topic, TopicMessage};
-use crate::protocol::{
-    NotificationMetaObject, RequestId, ResultBody, SubscriptionFilter, meta_keys, methods,
-};
+use crate::protocol::{NotificationMetaObject, RequestId, ResultBody, meta_keys, methods};
 use crate::server::outcome::{notification, with_subscription_id};
 use crate::server::{Cx, Outcome};
 use crate::{Error, RawJson};
@@ -343,8 +341,16 @@ struct Filter {
     notifications: BTreeMap<String, RawJson>,
 }
 
+/// The core's fields of a filter.
+struct Wanted {
+    tools_list_changed: Option<bool>,
+    prompts_list_changed: Option<bool>,
+    resources_list_changed: Option<bool>,
+    resource_subscriptions: Option<Vec<String>>,
+}
+
 /// Takes the core's fields out of a filter.
-fn known_fields(fields: &mut BTreeMap<String, RawJson>) -> Result<SubscriptionFilter, Error> {
+fn known_fields(fields: &mut BTreeMap<String, RawJson>) -> Result<Wanted, Error> {
     fn take<T: serde::de::DeserializeOwned>(
         fields: &mut BTreeMap<String, RawJson>,
         name: &str,
@@ -356,12 +362,12 @@ fn known_fields(fields: &mut BTreeMap<String, RawJson>) -> Result<SubscriptionFi
             }),
         }
     }
-    let mut filter = SubscriptionFilter::default();
-    filter.tools_list_changed = take(fields, "toolsListChanged")?;
-    filter.prompts_list_changed = take(fields, "promptsListChanged")?;
-    filter.resources_list_changed = take(fields, "resourcesListChanged")?;
-    filter.resource_subscriptions = take(fields, "resourceSubscriptions")?;
-    Ok(filter)
+    Ok(Wanted {
+        tools_list_changed: take(fields, "toolsListChanged")?,
+        prompts_list_changed: take(fields, "promptsListChanged")?,
+        resources_list_changed: take(fields, "resourcesListChanged")?,
+        resource_subscriptions: take(fields, "resourceSubscriptions")?,
+    })
 }
 
 #[derive(Serialize)]

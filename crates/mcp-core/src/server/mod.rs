@@ -179,7 +179,6 @@ impl Server {
     }
 
     /// Begins the definition of a server with all that it says of itself.
-    #[must_use]
     pub fn builder_for(info: Implementation) -> ServerBuilder {
         ServerBuilder::new(info)
     }

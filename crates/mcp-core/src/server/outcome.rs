@@ -175,10 +175,10 @@ impl Outcome {
                 match meta {
                     None => out.extend_from_slice(&fragments.meta_member),
                     Some(mut meta) => {
-                        if let Some((key, info)) = &fragments.server_info {
-                            if !meta.contains_key(key) {
-                                meta.insert_raw(*key, info.clone());
-                            }
+                        if let Some((key, info)) = &fragments.server_info
+                            && !meta.contains_key(key)
+                        {
+                            meta.insert_raw(*key, info.clone());
                         }
                         out.extend_from_slice(br#","_meta":"#);
                         write_json(&mut out, &meta);

@@ -380,19 +380,17 @@ fn bare(mut schema: Schema) -> serde_json::Value {
     schema.remove("$schema");
     // A root that is a reference would hide `type: object`.
     let mut value = schema.to_value();
-    if value.get("type").is_none() && value.get("$ref").is_some() {
-        if let Some(inlined) = value
+    if value.get("type").is_none()
+        && let Some(inlined) = value
             .get("$ref")
             .and_then(serde_json::Value::as_str)
             .and_then(|path| path.strip_prefix('#'))
             .and_then(|pointer| value.pointer(pointer))
             .cloned()
-            && let (Some(root), serde_json::Value::Object(inlined)) =
-                (value.as_object_mut(), inlined)
-        {
-            root.remove("$ref");
-            root.extend(inlined);
-        }
+        && let (Some(root), serde_json::Value::Object(inlined)) = (value.as_object_mut(), inlined)
+    {
+        root.remove("$ref");
+        root.extend(inlined);
     }
     value
 }

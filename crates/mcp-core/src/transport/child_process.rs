@@ -3,7 +3,6 @@
 //! Source: specification, *Transports → stdio*.
 
 use std::fmt;
-use std::future::Future;
 use std::process::Stdio;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
@@ -304,18 +303,12 @@ fn start(command: &mut Command, options: &ChildOptions) -> Result<Running, Trans
 }
 
 /// After a process has closed its output: waits for it to end, and sees to it that it does.
-fn why_ended(
-    exited: Exited,
-    stop: ShutdownTrigger,
-    grace: Duration,
-) -> impl Future<Output = Option<End>> + Send {
-    async move {
-        match tokio::time::timeout(grace, exited.wait()).await {
-            Ok(status) => Some(End::Exited(status)),
-            Err(_) => {
-                stop.request();
-                None
-            }
+async fn why_ended(exited: Exited, stop: ShutdownTrigger, grace: Duration) -> Option<End> {
+    match tokio::time::timeout(grace, exited.wait()).await {
+        Ok(status) => Some(End::Exited(status)),
+        Err(_) => {
+            stop.request();
+            None
         }
     }
 }

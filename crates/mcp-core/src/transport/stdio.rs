@@ -199,27 +199,16 @@ impl Connection {
             return self.outgoing.put(Rejection { id: None, error }.to_response().body);
         }
         let mut exchange = self.server.dispatch(request, self.context.clone());
-        // Polled once here: most requests are answered at once and need no task.
-        loop {
-            let polled = poll_fn(|context| {
-                Poll::Ready(match Pin::new(&mut exchange).poll_next(context) {
-                    Poll::Ready(message) => Some(message),
-                    Poll::Pending => None,
-                })
-            })
-            .await;
-            match polled {
-                Some(Some(ServerMessage::Notification(bytes))) => {
-                    // One that speaks may go on speaking: not here, where others wait to be read.
-                    self.outgoing.put(bytes);
-                    break;
-                }
-                Some(Some(ServerMessage::Response(Response { body, .. }))) => {
-                    return self.outgoing.put(body);
-                }
-                Some(None) => return,
-                None => break,
+        // Polled once here: most requests are answered at once and need no task. One that speaks may
+        // go on speaking: not here, where others wait to be read.
+        let polled = poll_fn(|context| Poll::Ready(Pin::new(&mut exchange).poll_next(context)));
+        match polled.await {
+            Poll::Ready(Some(ServerMessage::Notification(bytes))) => self.outgoing.put(bytes),
+            Poll::Ready(Some(ServerMessage::Response(Response { body, .. }))) => {
+                return self.outgoing.put(body);
             }
+            Poll::Ready(None) => return,
+            Poll::Pending => {}
         }
         let (cancel, cancelled) = oneshot::channel();
         let id = exchange.id().clone();
