@@ -1,4 +1,10 @@
 //! What is common to all requests: metadata, versions, errors, limits, lists.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests fail by panicking"
+)]
 
 mod common;
 

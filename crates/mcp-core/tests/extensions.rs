@@ -1,4 +1,10 @@
 //! Extensions: the five points of SEP-3371, seen from outside the crate.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests fail by panicking"
+)]
 
 mod common;
 

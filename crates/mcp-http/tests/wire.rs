@@ -1,4 +1,10 @@
 //! Streamable HTTP, byte by byte.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests fail by panicking"
+)]
 #![cfg(feature = "server")]
 
 use std::net::SocketAddr;

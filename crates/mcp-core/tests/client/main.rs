@@ -1,4 +1,10 @@
 //! The client, against servers that are hand-written bytes and against our own server.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests fail by panicking"
+)]
 
 mod cache;
 #[cfg(feature = "process")]

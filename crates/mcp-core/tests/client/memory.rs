@@ -84,7 +84,7 @@ fn server(dropped: &Dropped) -> Server {
             let Approval { ok } = cx.elicit("approve", "Go on?").await?;
             cx.elicit_url("page", "Sign in", "https://example.com/").await?;
             let roots = cx.roots("roots").await?;
-            let params = CreateMessageRequestParams::new(vec![SamplingMessage::user("hi")], 10_i64);
+            let params = CreateMessageRequestParams::new(vec![SamplingMessage::user("hi")], 10_u64);
             let said = cx.sample("model", params).await?;
             Ok(format!("{once} {ok} {} {}", roots[0].uri, said.text().unwrap_or_default()))
         }))
@@ -95,7 +95,10 @@ fn server(dropped: &Dropped) -> Server {
                 }),
         )
         .resource(ServedResource::new("test://a", "a", async || {
-            ReadResourceResult::text("test://a", "contents of a")
+            ReadResourceResult::new(vec![mcp_core::protocol::ResourceContents::text(
+                "test://a",
+                "contents of a",
+            )])
         }))
         .build()
         .unwrap()
@@ -137,9 +140,9 @@ async fn tools_are_called_and_their_results_checked() {
         assert_eq!(tools.len(), 6, "three pages");
         let sum = client.call_tool("add", &json!({ "a": 1, "b": 2 })).await.unwrap();
         assert_eq!(sum.structured_content.unwrap().get(), r#"{"sum":3}"#);
-        assert!(client.call("fail").send().await.unwrap().is_error());
+        assert!(client.call("fail").send().await.unwrap().is_error == Some(true));
         let wrong = client.call_tool("add", &json!({ "a": "x" })).await;
-        assert!(wrong.is_err() || wrong.unwrap().is_error());
+        assert!(wrong.is_err() || wrong.unwrap().is_error == Some(true));
         assert_eq!(client.call("panic").send().await.unwrap_err().code(), Some(-32603));
         assert_eq!(client.call("unknown").send().await.unwrap_err().code(), Some(-32602));
         let unknown = client.request_raw("com.example/unknown", &json!({})).await.unwrap_err();
@@ -198,7 +201,7 @@ async fn questions_of_every_kind_are_answered() {
     .await;
     let declining = || plain().on_elicit_form(async |_| ElicitAnswer::Decline);
     both(declining, async |client, _, _| {
-        assert!(client.call("ask").send().await.unwrap().is_error());
+        assert!(client.call("ask").send().await.unwrap().is_error == Some(true));
     })
     .await;
 }
@@ -221,8 +224,11 @@ async fn progress_and_log_messages_come_before_the_answer() {
             client.call("work").progress(move |progress| told.lock().unwrap().push(progress));
         assert_eq!(call.send().await.unwrap().all_text(), "worked");
         let steps = steps.lock().unwrap();
-        assert_eq!(steps.iter().map(|step| step.progress).collect::<Vec<_>>(), [1.0, 2.0, 3.0]);
-        assert_eq!(steps[0].total, Some(3.0));
+        assert_eq!(
+            steps.iter().map(|step| step.progress.as_f64()).collect::<Vec<_>>(),
+            [1.0, 2.0, 3.0]
+        );
+        assert_eq!(steps[0].total.as_ref().map(mcp_core::protocol::Number::as_f64), Some(3.0));
     })
     .await;
     assert_eq!(logged.load(Ordering::SeqCst), 2);
