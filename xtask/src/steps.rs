@@ -28,10 +28,8 @@ const STEPS: &[Step] = &[
     Step { name: "doc",          about: "the documentation builds without warnings",          run: code::documentation, by_default: true },
     Step { name: "test",         about: "unit, integration and documentation tests",          run: testing::step,         by_default: true },
     Step { name: "weight",       about: "as few crates and bytes as promised",                run: weight::step,        by_default: true },
-    // Waits for a crate in SOURCES of src/bin/schema.rs.
-    Step { name: "schema",       about: "schema/ is what the crates say",                     run: schema::step,        by_default: false },
-    // Waits for the programs conformance-server and conformance-client.
-    Step { name: "conformance",  about: "the official suite, both sides",                     run: conformance::step,   by_default: false },
+    Step { name: "schema",       about: "schema/ is what the crates say",                     run: schema::step,        by_default: true },
+    Step { name: "conformance",  about: "the official suite, both sides",                     run: conformance::step,   by_default: true },
     // Waits for the example docs-server and the program interop-client.
     Step { name: "interop",      about: "clients and servers of other SDKs",                  run: interop::step,       by_default: false },
     // Waits for fuzz/Cargo.toml.

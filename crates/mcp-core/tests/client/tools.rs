@@ -1,6 +1,8 @@
 //! What clients know of tools: headers, and the shape of results.
 
-use mcp_core::client::{Client, ClientError};
+#[cfg(feature = "validation")]
+use mcp_core::client::Client;
+use mcp_core::client::ClientError;
 use serde_json::json;
 
 use crate::support::{Act, DONE, Scripted, error, result};
