@@ -30,8 +30,7 @@ const STEPS: &[Step] = &[
     Step { name: "weight",       about: "as few crates and bytes as promised",                run: weight::step,        by_default: true },
     Step { name: "schema",       about: "schema/ is what the crates say",                     run: schema::step,        by_default: true },
     Step { name: "conformance",  about: "the official suite, both sides",                     run: conformance::step,   by_default: true },
-    // Waits for the example docs-server and the program interop-client.
-    Step { name: "interop",      about: "clients and servers of other SDKs",                  run: interop::step,       by_default: false },
+    Step { name: "interop",      about: "clients and servers of other SDKs",                  run: interop::step,       by_default: true },
     // Waits for fuzz/Cargo.toml.
     Step { name: "fuzz",         about: "every fuzz target, for a bounded number of inputs",  run: fuzz::step,          by_default: false },
     // Waits for docs/requirements.
