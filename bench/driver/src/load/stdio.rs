@@ -1,0 +1,61 @@
+//! Load over stdio: so many requests in flight.
+
+use std::{
+    collections::HashSet,
+    io::{Read, Write},
+    process::{ChildStdin, ChildStdout},
+};
+
+use bench_support::{Result, workload::Scenario};
+
+use super::{FIRST_ID, answers::Answers, connection::Template};
+
+/// The pipes of one server.
+pub(crate) struct StdioLoad {
+    input: ChildStdin,
+    output: ChildStdout,
+}
+
+impl StdioLoad {
+    pub(crate) fn new((input, output): (ChildStdin, ChildStdout)) -> Self {
+        Self { input, output }
+    }
+
+    /// Asks `requests` requests, `in_flight` at a time: for every answer that a read brings, one
+    /// more request goes out with the next write.
+    pub(crate) fn run(&mut self, scenario: Scenario, requests: u64, in_flight: u64) -> Result<()> {
+        let mut template = Template::line(scenario)?;
+        let mut answers = Answers::new(scenario);
+        let mut waiting = HashSet::new();
+        let (mut next, end) = (FIRST_ID, FIRST_ID + requests);
+        let (mut outgoing, mut received) = (Vec::new(), Vec::new());
+        let mut chunk = vec![0; 64 * 1024];
+        let mut room = in_flight;
+        while next < end || !waiting.is_empty() {
+            outgoing.clear();
+            while room > 0 && next < end {
+                outgoing.extend_from_slice(template.with_id(next)?);
+                waiting.insert(next);
+                next += 1;
+                room -= 1;
+            }
+            self.input.write_all(&outgoing)?;
+            let length = self.output.read(&mut chunk)?;
+            if length == 0 {
+                return Err("the server closed its output".into());
+            }
+            received.extend_from_slice(chunk.get(..length).unwrap_or_default());
+            let complete = received.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+            for line in
+                received.get(..complete).unwrap_or_default().split_inclusive(|b| *b == b'\n')
+            {
+                let line = line.strip_suffix(b"\n").unwrap_or(line);
+                let id = answers.verify_any(line, |id| waiting.contains(&id))?;
+                waiting.remove(&id);
+                room += 1;
+            }
+            received.drain(..complete);
+        }
+        Ok(())
+    }
+}
