@@ -1,1 +1,31 @@
-//! To be written.
+//! The Model Context Protocol, revision 2026-07-28: types, extensions, server and client.
+#![forbid(unsafe_code)]
+
+mod error;
+pub mod extension;
+mod memo;
+mod message;
+mod principal;
+pub mod protocol;
+mod raw_json;
+pub mod sealed;
+#[cfg(feature = "validation")]
+pub mod schema;
+pub mod header_value;
+pub mod param_headers;
+pub mod server;
+mod shutdown;
+pub mod trace_context;
+pub mod transport;
+pub mod uri_template;
+
+pub use error::{ApplicationCode, Error};
+pub use message::{ClientMessage, IncomingNotification, IncomingRequest, Rejection};
+pub use principal::Principal;
+pub use raw_json::RawJson;
+pub use shutdown::{Shutdown, ShutdownTrigger};
+
+#[doc(hidden)]
+pub mod __private {
+    pub use {inventory, schemars};
+}

@@ -1,0 +1,187 @@
+//! The errors that travel as JSON-RPC error responses.
+//!
+//! Source: specification, *Base protocol → Error codes*.
+
+use std::sync::Arc;
+
+use crate::RawJson;
+use crate::protocol::{ClientCapabilities, ErrorObject};
+
+/// An error that answers a request.
+///
+/// Each variant has one JSON-RPC code ([`Error::code`]). What a *model* can mend (a value out of
+/// range, a file that does not exist) is no `Error` but a tool result with `isError`; see
+/// [`HandlerError`](crate::server::HandlerError).
+///
+/// ```
+/// use mcp_core::Error;
+///
+/// let error = Error::invalid_params("the cursor is unknown");
+/// assert_eq!(error.code(), -32602);
+/// ```
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// `-32700`: the bytes are no JSON text. The caller sends JSON.
+    #[error("parse error: {0}")]
+    Parse(String),
+    /// `-32600`: JSON, but no single JSON-RPC 2.0 request or notification.
+    #[error("invalid request: {0}")]
+    InvalidRequest(String),
+    /// `-32601`: no such method here. The caller asks `server/discover` what there is.
+    #[error("method not found: {0}")]
+    MethodNotFound(String),
+    /// `-32602`: the method exists, its parameters (or `_meta`) are wrong.
+    #[error("{message}")]
+    InvalidParams {
+        /// What is wrong, in words for a developer; holds no argument values.
+        message: String,
+        /// Machine-readable detail.
+        data: Option<RawJson>,
+    },
+    /// `-32603`: the server failed; the reason stays in its own log.
+    #[error("internal error")]
+    Internal,
+    /// `-32603`: the handler did not finish within its time limit.
+    #[error("the request took longer than this server allows")]
+    Timeout,
+    /// `-32603`: a limit on concurrent work was reached. The caller may try again later.
+    #[error("the server is at its limit of concurrent requests")]
+    Overloaded,
+    /// `-32020`: an HTTP header is missing, malformed, or differs from the body.
+    #[error("header mismatch: {0}")]
+    HeaderMismatch(String),
+    /// `-32021`: the request needs a capability that the client did not declare.
+    #[error("the client did not declare a required capability")]
+    MissingRequiredClientCapability {
+        /// What the client must declare, sent as `data.requiredCapabilities`.
+        required: Box<ClientCapabilities>,
+    },
+    /// `-32022`: this server does not serve the requested revision of the protocol.
+    #[error("unsupported protocol version")]
+    UnsupportedProtocolVersion {
+        /// The revisions that are served here.
+        supported: Arc<[String]>,
+        /// The revision that was asked for.
+        requested: String,
+    },
+    /// An application's own code, outside the range that JSON-RPC and MCP reserve.
+    #[error("{message}")]
+    Application {
+        /// The code.
+        code: ApplicationCode,
+        /// Words for a developer.
+        message: String,
+        /// Machine-readable detail.
+        data: Option<RawJson>,
+    },
+}
+
+/// An error code outside `-32768..=-32000`, which JSON-RPC reserves for itself and for MCP.
+///
+/// ```
+/// use mcp_core::ApplicationCode;
+///
+/// const SOLD_OUT: ApplicationCode = ApplicationCode::new(4001);
+/// assert_eq!(SOLD_OUT.get(), 4001);
+/// assert!(ApplicationCode::try_new(-32050).is_none());
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ApplicationCode(i64);
+
+impl ApplicationCode {
+    /// Makes a code; meant for constants, where a reserved code fails to compile.
+    ///
+    /// # Panics
+    /// If the code is reserved. Use [`ApplicationCode::try_new`] for codes known only at run time.
+    #[must_use]
+    #[allow(clippy::panic)] // Evaluated at compile time in its documented use.
+    pub const fn new(code: i64) -> Self {
+        match Self::try_new(code) {
+            Some(code) => code,
+            None => panic!("the code lies in -32768..=-32000, which JSON-RPC and MCP reserve"),
+        }
+    }
+
+    /// Makes a code, or `None` if it is reserved.
+    #[must_use]
+    pub const fn try_new(code: i64) -> Option<Self> {
+        if code >= -32768 && code <= -32000 { None } else { Some(Self(code)) }
+    }
+
+    /// The number.
+    #[must_use]
+    pub const fn get(self) -> i64 {
+        self.0
+    }
+}
+
+impl Error {
+    /// `-32602` with a message.
+    pub fn invalid_params(message: impl Into<String>) -> Self {
+        Self::InvalidParams { message: message.into(), data: None }
+    }
+
+    /// `-32602` with a message and machine-readable detail.
+    pub fn invalid_params_with(message: impl Into<String>, data: RawJson) -> Self {
+        Self::InvalidParams { message: message.into(), data: Some(data) }
+    }
+
+    /// `-32021` naming what the client must declare.
+    #[must_use]
+    pub fn missing_capability(required: ClientCapabilities) -> Self {
+        Self::MissingRequiredClientCapability { required: Box::new(required) }
+    }
+
+    /// An application's own error.
+    pub fn application(code: ApplicationCode, message: impl Into<String>) -> Self {
+        Self::Application { code, message: message.into(), data: None }
+    }
+
+    /// The JSON-RPC code.
+    #[must_use]
+    pub fn code(&self) -> i64 {
+        match self {
+            Self::Parse(_) => -32700,
+            Self::InvalidRequest(_) => -32600,
+            Self::MethodNotFound(_) => -32601,
+            Self::InvalidParams { .. } => -32602,
+            Self::Internal | Self::Timeout | Self::Overloaded => -32603,
+            Self::HeaderMismatch(_) => -32020,
+            Self::MissingRequiredClientCapability { .. } => -32021,
+            Self::UnsupportedProtocolVersion { .. } => -32022,
+            Self::Application { code, .. } => code.get(),
+        }
+    }
+
+    /// The `error` member of the response.
+    #[must_use]
+    pub fn to_object(&self) -> ErrorObject {
+        let data = match self {
+            Self::InvalidParams { data, .. } | Self::Application { data, .. } => data.clone(),
+            Self::MissingRequiredClientCapability { required } => {
+                detail("requiredCapabilities", required)
+            }
+            Self::UnsupportedProtocolVersion { supported, requested } => RawJson::from_serialize(
+                &serde_json::json!({ "supported": supported, "requested": requested }),
+            )
+            .ok(),
+            Self::Timeout => detail("reason", &"timeout"),
+            Self::Overloaded => detail("reason", &"overloaded"),
+            _ => None,
+        };
+        let mut object = ErrorObject::new(self.code(), self.to_string());
+        object.data = data;
+        object
+    }
+}
+
+fn detail<T: serde::Serialize>(key: &str, value: &T) -> Option<RawJson> {
+    RawJson::from_serialize(&std::collections::BTreeMap::from([(key, value)])).ok()
+}
+
+impl From<&Error> for ErrorObject {
+    fn from(error: &Error) -> Self {
+        error.to_object()
+    }
+}

@@ -1,0 +1,182 @@
+//! From a read request to the code that answers it.
+
+use std::any::TypeId;
+use std::sync::Arc;
+
+use crate::Error;
+use crate::message::{IncomingNotification, IncomingRequest};
+use crate::protocol::{SUPPORTED_VERSIONS, methods};
+use crate::server::cx::CallShared;
+use crate::server::exchange::{Exchange, Permit};
+use crate::server::middleware::{Next, NextNotification};
+use crate::server::{
+    Cx, Inner, NotificationCx, Outcome, RequestContext, completion, listeners, prompts, resources,
+    tools,
+};
+
+/// Checks what is common to all requests and starts the answer.
+pub(crate) fn start(
+    server: &Arc<Inner>,
+    request: IncomingRequest,
+    context: RequestContext,
+) -> Exchange {
+    let request = Arc::new(request);
+    let profile = match prepare(server, &request) {
+        Ok(profile) => profile,
+        Err(error) => return Exchange::rejected(request, &error),
+    };
+    let permit = match Permit::acquire(server) {
+        Ok(permit) => permit,
+        Err(error) => return Exchange::rejected(request, &error),
+    };
+    let span = crate::server::span::of_request(&request);
+    let call = Arc::new(CallShared::new(Arc::clone(server), profile, context));
+    let cx = Cx { request: Arc::clone(&request), call: Arc::clone(&call), interaction: None };
+    Exchange::running(request, call, permit, span, Box::pin(Next { at: 0 }.run(cx)))
+}
+
+fn prepare(
+    server: &Inner,
+    request: &IncomingRequest,
+) -> Result<Arc<crate::extension::ClientProfile>, Error> {
+    server.check_version(request.protocol_version())?;
+    let profile = server.profiles.get_or_parse(request.client_capabilities(), |text| {
+        crate::extension::ClientProfile::parse(text, &server.extensions)
+    })?;
+    if let Some(info) = request.client_info() {
+        server.client_infos.get_or_parse(info, serde_json::from_str).map_err(|error| {
+            Error::invalid_params(format!(
+                "`_meta` field `clientInfo`: {}",
+                crate::message::without_values(&error)
+            ))
+        })?;
+    }
+    server.check_request_meta(&profile, request)?;
+    Ok(profile)
+}
+
+impl Inner {
+    /// # Errors
+    /// `-32022` for a revision that is not served.
+    pub(crate) fn check_version(&self, version: &str) -> Result<(), Error> {
+        if SUPPORTED_VERSIONS.contains(&version) {
+            return Ok(());
+        }
+        Err(Error::UnsupportedProtocolVersion {
+            supported: SUPPORTED_VERSIONS.map(str::to_owned).into(),
+            requested: version.to_owned(),
+        })
+    }
+
+    /// Values under keys that agreed extensions own must have their types.
+    fn check_request_meta(
+        &self,
+        profile: &crate::extension::ClientProfile,
+        request: &IncomingRequest,
+    ) -> Result<(), Error> {
+        if self.request_meta.is_empty() || profile.agreed == 0 {
+            return Ok(());
+        }
+        let meta: crate::protocol::Meta = serde_json::from_str(request.meta()).map_err(|error| {
+            Error::invalid_params(format!("`_meta`: {}", crate::message::without_values(&error)))
+        })?;
+        for owned in &self.request_meta {
+            if profile.agreed & (1 << owned.extension) == 0 {
+                continue;
+            }
+            if let Some(value) = meta.raw(owned.check.key) {
+                (owned.check.check)(value).map_err(|error| {
+                    Error::invalid_params(format!(
+                        "`_meta` field `{}`: {}",
+                        owned.check.key,
+                        crate::message::without_values(&error)
+                    ))
+                })?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The end of the way: the method itself.
+pub(crate) async fn route(cx: Cx) -> Result<Outcome, Error> {
+    let server = Arc::clone(&cx.call.server);
+    let offers = &server.capabilities;
+    match cx.request.method() {
+        methods::SERVER_DISCOVER => Ok(Outcome::rendered(server.discover.clone())),
+        methods::TOOLS_CALL if offers.tools.is_some() => tools::call(cx).await,
+        methods::TOOLS_LIST if offers.tools.is_some() => tools::list(&cx),
+        methods::PROMPTS_GET if offers.prompts.is_some() => prompts::get(cx).await,
+        methods::PROMPTS_LIST if offers.prompts.is_some() => prompts::list(&cx),
+        methods::RESOURCES_READ if offers.resources.is_some() => resources::read(cx).await,
+        methods::RESOURCES_LIST if offers.resources.is_some() => resources::list(&cx).await,
+        methods::RESOURCES_TEMPLATES_LIST if offers.resources.is_some() => {
+            resources::list_templates(&cx)
+        }
+        methods::COMPLETION_COMPLETE if offers.completions.is_some() => {
+            completion::complete(cx).await
+        }
+        methods::SUBSCRIPTIONS_LISTEN => listeners::listen(cx).await,
+        method => match server.methods.get(method) {
+            Some(known) => {
+                cx.call.profile.require(known.extension, known.owner)?;
+                (known.call)(cx).await
+            }
+            None => Err(Error::MethodNotFound(method.to_owned())),
+        },
+    }
+}
+
+/// Handles a notification.
+pub(crate) async fn notified(
+    server: &Arc<Inner>,
+    notification: IncomingNotification,
+    context: RequestContext,
+) -> Result<(), Error> {
+    let profile = match notification.client_capabilities() {
+        None => None,
+        Some(text) => Some(server.profiles.get_or_parse(text, |text| {
+            crate::extension::ClientProfile::parse(text, &server.extensions)
+        })?),
+    };
+    let cx = NotificationCx {
+        server: Arc::clone(server),
+        notification: Arc::new(notification),
+        profile,
+        context,
+    };
+    NextNotification { at: 0 }.run(cx).await
+}
+
+/// The end of a notification's way. Unknown ones are ignored, as JSON-RPC asks.
+pub(crate) async fn route_notification(cx: NotificationCx) -> Result<(), Error> {
+    match cx.server.notifications.get(cx.notification.method()) {
+        Some(call) => call(cx.clone()).await,
+        None => {
+            tracing::debug!("an unknown notification was ignored");
+            Ok(())
+        }
+    }
+}
+
+impl CallShared {
+    pub(crate) fn new(
+        server: Arc<Inner>,
+        profile: Arc<crate::extension::ClientProfile>,
+        context: RequestContext,
+    ) -> Self {
+        Self {
+            server,
+            profile,
+            context,
+            outbox: Default::default(),
+            rounds: Default::default(),
+            result_meta: Default::default(),
+            last_progress: Default::default(),
+        }
+    }
+}
+
+/// Looks a state up by its type.
+pub(crate) type States =
+    std::collections::HashMap<TypeId, Arc<dyn std::any::Any + Send + Sync>>;

@@ -1,0 +1,127 @@
+//! Changing a server while it serves.
+
+use std::sync::Arc;
+
+use crate::server::compile::{compile_prompt, compile_resource, compile_template, compile_tool};
+use crate::server::listeners::Change;
+use crate::server::{
+    BuildErrors, Inner, ServedPrompt, ServedResource, ServedTemplate, ServedTool,
+};
+
+/// Changes a server's lists and tells its listeners.
+///
+/// Requests in flight keep what they began with.
+///
+/// ```
+/// use mcp_core::server::{ServedTool, Server};
+///
+/// let server = Server::builder("example", "1.0.0").tools().build()?;
+/// let handle = server.handle();
+/// handle.add_tool(ServedTool::new("late", async || "hello"))?;
+/// assert!(handle.remove_tool("late"));
+/// # Ok::<(), mcp_core::server::BuildErrors>(())
+/// ```
+#[derive(Clone)]
+pub struct ServerHandle {
+    inner: Arc<Inner>,
+}
+
+impl ServerHandle {
+    pub(crate) fn new(inner: Arc<Inner>) -> Self {
+        Self { inner }
+    }
+
+    /// Adds a tool, or replaces the one of the same name.
+    ///
+    /// # Errors
+    /// If its definition is wrong, as when a server is built.
+    pub fn add_tool(&self, tool: impl Into<ServedTool>) -> Result<(), BuildErrors> {
+        let tool = compile_tool(tool.into(), None, &self.inner.known()).map_err(BuildErrors)?;
+        self.inner.tools.insert(Arc::new(tool));
+        self.tools_changed();
+        Ok(())
+    }
+
+    /// Removes a tool; says whether there was one.
+    pub fn remove_tool(&self, name: &str) -> bool {
+        let removed = self.inner.tools.remove(name);
+        if removed {
+            self.tools_changed();
+        }
+        removed
+    }
+
+    /// Adds a prompt, or replaces the one of the same name.
+    ///
+    /// # Errors
+    /// If its definition is wrong.
+    pub fn add_prompt(&self, prompt: impl Into<ServedPrompt>) -> Result<(), BuildErrors> {
+        let prompt =
+            compile_prompt(prompt.into(), None, &self.inner.known()).map_err(BuildErrors)?;
+        self.inner.prompts.insert(Arc::new(prompt));
+        self.prompts_changed();
+        Ok(())
+    }
+
+    /// Removes a prompt; says whether there was one.
+    pub fn remove_prompt(&self, name: &str) -> bool {
+        let removed = self.inner.prompts.remove(name);
+        if removed {
+            self.prompts_changed();
+        }
+        removed
+    }
+
+    /// Adds a resource, or replaces the one with the same URI.
+    ///
+    /// # Errors
+    /// If its definition is wrong.
+    pub fn add_resource(&self, resource: impl Into<ServedResource>) -> Result<(), BuildErrors> {
+        let resource =
+            compile_resource(resource.into(), None, &self.inner.known()).map_err(BuildErrors)?;
+        self.inner.resources.insert(Arc::new(resource));
+        self.resources_changed();
+        Ok(())
+    }
+
+    /// Removes a resource; says whether there was one.
+    pub fn remove_resource(&self, uri: &str) -> bool {
+        let removed = self.inner.resources.remove(uri);
+        if removed {
+            self.resources_changed();
+        }
+        removed
+    }
+
+    /// Adds a resource template, or replaces the same one.
+    ///
+    /// # Errors
+    /// If its definition is wrong.
+    pub fn add_template(&self, template: impl Into<ServedTemplate>) -> Result<(), BuildErrors> {
+        let template =
+            compile_template(template.into(), None, &self.inner.known()).map_err(BuildErrors)?;
+        self.inner.templates.insert(Arc::new(template));
+        self.resources_changed();
+        Ok(())
+    }
+
+    /// Tells listeners that the list of tools changed.
+    pub fn tools_changed(&self) {
+        self.inner.listeners.tell(Change::Tools);
+    }
+
+    /// Tells listeners that the list of prompts changed.
+    pub fn prompts_changed(&self) {
+        self.inner.listeners.tell(Change::Prompts);
+    }
+
+    /// Tells listeners that the list of resources changed.
+    pub fn resources_changed(&self) {
+        self.inner.listeners.tell(Change::Resources);
+    }
+
+    /// Tells those who subscribed to `uri` that it changed.
+    pub fn resource_updated(&self, uri: &str) {
+        self.inner.listeners.tell(Change::Updated(uri));
+    }
+}
