@@ -13,7 +13,7 @@ Usage: bench-driver [options]
   --only PART[,PART…]  http, stdio, stall, listeners, allocations, instructions, weight
                        (default: all but instructions, which needs valgrind)
   --quick              fewer rounds and requests: to see that it works, not to quote
-  --rounds N           rounds of the timed parts, each subject once a round (default 9)
+  --rounds N           rounds of the timed parts, each subject once a round (default 15)
   --workers N          worker threads of the servers' runtime, 0: current-thread (default 0)
   --check              exit with an error when a target is missed
   --out FILE           where the JSON results go (default: target/bench-results.json here)
@@ -96,7 +96,7 @@ impl Options {
         if parts.is_empty() {
             parts.extend(Part::ALL.into_iter().filter(|part| *part != Part::Instructions));
         }
-        let rounds = rounds.unwrap_or(if quick { 3 } else { 9 });
+        let rounds = rounds.unwrap_or(if quick { 3 } else { 15 });
         if rounds == 0 {
             return Err("--rounds 0: a median needs at least one round".into());
         }

@@ -17,7 +17,9 @@ pub(crate) struct Subject {
     pub(crate) features: &'static [&'static str],
     /// How it serves HTTP: the modes, each with the name of its column.
     pub(crate) http_modes: &'static [(&'static str, &'static str)],
-    /// One more such mode, the way its own documentation sets it up; only latency is measured.
+    /// How it serves stdio, likewise.
+    pub(crate) stdio_modes: &'static [(&'static str, &'static str)],
+    /// One more such mode of HTTP, the way its own documentation sets it up; only latency is measured.
     pub(crate) documented_mode: Option<(&'static str, &'static str)>,
     /// The minimal stdio server to weigh, a package of this workspace.
     pub(crate) weighed: Option<&'static str>,
@@ -36,6 +38,7 @@ const SUBJECTS: [Subject; 4] = [
         package: "bench-floor",
         features: &[],
         http_modes: &[("http", FLOOR)],
+        stdio_modes: &[("stdio", FLOOR), ("stdio-blocking", "bare loop")],
         documented_mode: None,
         weighed: None,
     },
@@ -44,6 +47,7 @@ const SUBJECTS: [Subject; 4] = [
         package: "bench-ours",
         features: &[],
         http_modes: &[("http", OURS)],
+        stdio_modes: &[("stdio", OURS)],
         documented_mode: None,
         weighed: Some("weight-ours"),
     },
@@ -52,6 +56,7 @@ const SUBJECTS: [Subject; 4] = [
         package: "bench-ours",
         features: &["schema-validation"],
         http_modes: &[("http", OURS_VALIDATING)],
+        stdio_modes: &[("stdio", OURS_VALIDATING)],
         documented_mode: None,
         weighed: Some("weight-ours"),
     },
@@ -60,6 +65,7 @@ const SUBJECTS: [Subject; 4] = [
         package: "bench-rmcp",
         features: &[],
         http_modes: &[("http-json", "rmcp, JSON"), ("http-sse", "rmcp, SSE")],
+        stdio_modes: &[("stdio", "rmcp")],
         documented_mode: Some(("http-axum", "rmcp, on axum")),
         weighed: Some("weight-rmcp"),
     },

@@ -162,3 +162,41 @@ pub(crate) fn write_error(id: Option<&RawValue>, (code, message): RpcError, out:
         r#"{{"jsonrpc":"2.0","id":{id},"error":{{"code":{code},"message":"{message}"}}}}"#
     );
 }
+
+#[cfg(test)]
+mod tests {
+    use bench_support::workload::Scenario;
+    use serde_json::Value;
+
+    use super::*;
+
+    fn answer(line: &str) -> Value {
+        serde_json::from_slice(&Server::new().answer_bytes(line.as_bytes())).unwrap()
+    }
+
+    #[test]
+    fn what_is_asked_is_answered() {
+        let echoed = answer(&Scenario::EchoEscaped.request(7));
+        assert_eq!(echoed["id"], 7);
+        assert_eq!(echoed["result"]["content"][0]["text"], Scenario::EchoEscaped.text().unwrap());
+        assert_eq!(
+            answer(&Scenario::ToolsList.request(7))["result"]["tools"],
+            workload::tools_json()
+        );
+    }
+
+    #[test]
+    fn what_is_wrong_is_refused() {
+        let good = Scenario::EchoSmall.request(7);
+        let code = |from, to| answer(&good.replacen(from, to, 1))["error"]["code"].clone();
+        assert_eq!(code("{", "["), -32700);
+        assert_eq!(code(r#""id":7"#, r#""id":null"#), -32600);
+        assert_eq!(code(r#""2.0""#, r#""1.0""#), -32600);
+        assert_eq!(code("2026-07-28", "2020-01-01"), -32022);
+        assert_eq!(code("clientCapabilities", "clientCapability"), -32602);
+        assert_eq!(code("tools/call", "tools/called"), -32601);
+        assert_eq!(code(r#""name":"echo""#, r#""name":"eco""#), -32602);
+        assert_eq!(code(r#""text":"#, r#""test":"#), -32602);
+        assert_eq!(code("tools/call", "tools/call"), Value::Null);
+    }
+}

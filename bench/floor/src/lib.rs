@@ -12,7 +12,7 @@ mod stdio;
 
 use bench_support::{Control, HeapProbe, Result, count_allocations, workload};
 
-/// Runs the mode named on the command line: `http`, `stdio` or `allocations`.
+/// Runs the mode named on the command line: `http`, `stdio`, `stdio-blocking` or `allocations`.
 ///
 /// # Errors
 ///
@@ -23,10 +23,14 @@ pub fn run(heap: Option<HeapProbe>) -> Result<()> {
             let control = Control::connect(heap)?;
             bench_support::runtime()?.block_on(http::serve(control))
         }
-        (Some("stdio"), _) => stdio::serve(Control::connect(heap)?),
+        (Some("stdio"), _) => {
+            let control = Control::connect(heap)?;
+            bench_support::runtime()?.block_on(stdio::serve(control))
+        }
+        (Some("stdio-blocking"), _) => stdio::serve_blocking(Control::connect(heap)?),
         (Some("allocations"), Some(heap)) => allocations(heap),
         (Some("allocations"), None) => Err("counted by bench-floor-counted".into()),
-        (mode, _) => Err(format!("mode {mode:?}: expected http, stdio or allocations").into()),
+        (mode, _) => Err(format!("no mode {mode:?}").into()),
     }
 }
 

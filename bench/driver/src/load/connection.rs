@@ -1,6 +1,6 @@
 //! One keep-alive HTTP/1.1 connection, on a raw socket: the client must cost little.
 
-use std::{net::SocketAddr, ops::Range, time::Duration};
+use std::{net::SocketAddr, ops::Range};
 
 use bench_support::{Result, workload::PROTOCOL_VERSION, workload::Scenario};
 use tokio::{
@@ -9,10 +9,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::{FIRST_ID, ID_DIGITS};
-
-/// A server that keeps silent this long has failed.
-const LIMIT: Duration = Duration::from_secs(30);
+use super::{FIRST_ID, ID_DIGITS, LIMIT};
 
 /// A request of one kind, complete but for its id.
 #[derive(Clone)]
@@ -208,4 +205,68 @@ fn head(headers: &[httparse::Header<'_>]) -> Result<Head> {
         other => return Err(format!("unclear length of the body: {other:?}").into()),
     };
     Ok(Head { is_sse, framing })
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// What a connection makes of these bytes, which arrive one by one.
+    async fn received(bytes: &'static [u8]) -> Result<(bool, Vec<u8>)> {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let mut connection = Connection::open(listener.local_addr()?).await?;
+        let (mut server, _) = listener.accept().await?;
+        server.set_nodelay(true)?;
+        let sending = async {
+            for byte in bytes {
+                server.write_all(std::slice::from_ref(byte)).await?;
+                tokio::task::yield_now().await;
+            }
+            server.shutdown().await
+        };
+        let exchange = async {
+            let (is_sse, body) = connection.exchange(b"?").await?;
+            Ok((is_sse, body.to_vec()))
+        };
+        let (exchanged, sent) = tokio::join!(exchange, sending);
+        sent?;
+        exchanged
+    }
+
+    fn outcome(bytes: &'static [u8]) -> Result<(bool, String), String> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let (is_sse, body) =
+            runtime.block_on(received(bytes)).map_err(|error| error.to_string())?;
+        Ok((is_sse, String::from_utf8(body).unwrap()))
+    }
+
+    #[test]
+    fn a_body_ends_where_its_length_or_its_last_chunk_says() {
+        let json = outcome(
+            b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\ncontent-length: 4\r\n\r\ntrue",
+        );
+        assert_eq!(json, Ok((false, "true".to_owned())));
+        let sse = outcome(
+            b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\n\
+            Transfer-Encoding: chunked\r\n\r\n5\r\ndata:\r\nA\r\n 012345678\r\n0\r\n\r\n",
+        );
+        assert_eq!(sse, Ok((true, "data: 012345678".to_owned())));
+    }
+
+    #[test]
+    fn what_is_no_complete_answer_is_an_error() {
+        let refused = |bytes| outcome(bytes).is_err();
+        assert!(refused(b""));
+        assert!(refused(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n"));
+        assert!(refused(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\r\ntrue"));
+        assert!(refused(
+            b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 5\r\n\r\ntrue"
+        ));
+        assert!(refused(
+            b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\
+            transfer-encoding: chunked\r\n\r\n4\r\ntrue\r\n"
+        ));
+    }
 }

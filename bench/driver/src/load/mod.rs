@@ -14,6 +14,9 @@ pub(crate) use http::HttpLoad;
 pub(crate) use sse::Listener;
 pub(crate) use stdio::StdioLoad;
 
+/// A server that keeps silent this long has failed.
+const LIMIT: std::time::Duration = std::time::Duration::from_secs(30);
+
 /// The first request id. All ids have as many digits, so that a request is made by writing its id
 /// over the last one's.
 const FIRST_ID: u64 = 1_000_000;

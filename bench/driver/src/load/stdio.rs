@@ -4,21 +4,36 @@ use std::{
     collections::HashSet,
     io::{Read, Write},
     process::{ChildStdin, ChildStdout},
+    sync::mpsc,
+    thread,
 };
 
 use bench_support::{Result, workload::Scenario};
 
-use super::{FIRST_ID, answers::Answers, connection::Template};
+use super::{FIRST_ID, LIMIT, answers::Answers, connection::Template};
 
 /// The pipes of one server.
 pub(crate) struct StdioLoad {
     input: ChildStdin,
-    output: ChildStdout,
+    /// What a thread reads: a pipe has no timeout, a channel has.
+    output: mpsc::Receiver<std::io::Result<Vec<u8>>>,
 }
 
 impl StdioLoad {
-    pub(crate) fn new((input, output): (ChildStdin, ChildStdout)) -> Self {
-        Self { input, output }
+    pub(crate) fn new((input, mut output): (ChildStdin, ChildStdout)) -> Self {
+        let (sender, receiver) = mpsc::channel();
+        thread::spawn(move || {
+            let mut chunk = vec![0; 64 * 1024];
+            loop {
+                let read = output.read(&mut chunk);
+                let read = read.map(|length| chunk.get(..length).unwrap_or_default().to_vec());
+                let is_last = read.as_ref().map_or(true, Vec::is_empty);
+                if sender.send(read).is_err() || is_last {
+                    return;
+                }
+            }
+        });
+        Self { input, output: receiver }
     }
 
     /// Asks `requests` requests, `in_flight` at a time: for every answer that a read brings, one
@@ -29,7 +44,6 @@ impl StdioLoad {
         let mut waiting = HashSet::new();
         let (mut next, end) = (FIRST_ID, FIRST_ID + requests);
         let (mut outgoing, mut received) = (Vec::new(), Vec::new());
-        let mut chunk = vec![0; 64 * 1024];
         let mut room = in_flight;
         while next < end || !waiting.is_empty() {
             outgoing.clear();
@@ -40,15 +54,15 @@ impl StdioLoad {
                 room -= 1;
             }
             self.input.write_all(&outgoing)?;
-            let length = self.output.read(&mut chunk)?;
-            if length == 0 {
+            let chunk = self.output.recv_timeout(LIMIT);
+            let chunk = chunk.map_err(|_| format!("the server is silent for {LIMIT:?}"))??;
+            if chunk.is_empty() {
                 return Err("the server closed its output".into());
             }
-            received.extend_from_slice(chunk.get(..length).unwrap_or_default());
+            received.extend_from_slice(&chunk);
             let complete = received.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
-            for line in
-                received.get(..complete).unwrap_or_default().split_inclusive(|b| *b == b'\n')
-            {
+            let lines = received.get(..complete).unwrap_or_default();
+            for line in lines.split_inclusive(|byte| *byte == b'\n') {
                 let line = line.strip_suffix(b"\n").unwrap_or(line);
                 let id = answers.verify_any(line, |id| waiting.contains(&id))?;
                 waiting.remove(&id);

@@ -13,12 +13,12 @@ use crate::{
 
 /// Each kind of request, how many a round, and whether it has a target.
 const CASES: [(Scenario, u64, bool); 6] = [
-    (Scenario::EchoSmall, 16_000, true),
-    (Scenario::EchoLarge, 2_400, true),
-    (Scenario::ToolsList, 8_000, true),
-    (Scenario::Discover, 16_000, true),
-    (Scenario::EchoEscaped, 2_400, false),
-    (Scenario::Progress, 8_000, false),
+    (Scenario::EchoSmall, 8_000, true),
+    (Scenario::EchoLarge, 1_600, true),
+    (Scenario::ToolsList, 4_000, true),
+    (Scenario::Discover, 8_000, true),
+    (Scenario::EchoEscaped, 800, false),
+    (Scenario::Progress, 4_000, false),
 ];
 const CONNECTIONS: [usize; 2] = [16, 64];
 const TARGET: f64 = 1.3;

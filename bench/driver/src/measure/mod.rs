@@ -17,18 +17,19 @@ pub(crate) struct Column<'a> {
     pub(crate) name: &'static str,
 }
 
-/// The columns of the subjects' HTTP servers.
-pub(crate) fn http_columns(subjects: &[Subject]) -> Vec<Column<'_>> {
-    let columns = |subject| {
-        let subject: &Subject = subject;
-        subject.http_modes.iter().map(move |(mode, name)| Column { subject, mode, name })
-    };
-    subjects.iter().flat_map(columns).collect()
+/// The columns of the modes that `modes` chooses of each subject.
+pub(crate) fn columns<'a>(
+    subjects: &'a [Subject],
+    modes: impl Fn(&Subject) -> &'static [(&'static str, &'static str)],
+) -> Vec<Column<'a>> {
+    let of =
+        |subject| modes(subject).iter().map(move |(mode, name)| Column { subject, mode, name });
+    subjects.iter().flat_map(of).collect()
 }
 
-/// One column a subject, in the same mode.
-pub(crate) fn columns<'a>(subjects: &'a [Subject], mode: &'static str) -> Vec<Column<'a>> {
-    subjects.iter().map(|subject| Column { subject, mode, name: subject.name }).collect()
+/// The columns of the subjects' HTTP servers.
+pub(crate) fn http_columns(subjects: &[Subject]) -> Vec<Column<'_>> {
+    columns(subjects, |subject| subject.http_modes)
 }
 
 /// Empty series, one a column.

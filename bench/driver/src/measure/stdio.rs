@@ -16,7 +16,7 @@ const REQUESTS: u64 = 32_000;
 const TARGET: f64 = 2.0;
 
 pub(crate) fn run(options: &Options, subjects: &[Subject], report: &mut Report) -> Result<()> {
-    let columns = columns(subjects, "stdio");
+    let columns = columns(subjects, |subject| subject.stdio_modes);
     let mut servers = Vec::new();
     for column in &columns {
         let program = column.subject.program(false);
