@@ -3,16 +3,16 @@
 
 mod error;
 pub mod extension;
+pub mod header_value;
 mod memo;
 mod message;
+pub mod param_headers;
 mod principal;
 pub mod protocol;
 mod raw_json;
-pub mod sealed;
 #[cfg(feature = "validation")]
 pub mod schema;
-pub mod header_value;
-pub mod param_headers;
+pub mod sealed;
 pub mod server;
 mod shutdown;
 pub mod trace_context;

@@ -28,9 +28,7 @@ impl<T> Memo<T> {
         text: &str,
         parse: impl FnOnce(&str) -> Result<T, E>,
     ) -> Result<Arc<T>, E> {
-        if let Some(found) =
-            self.entries.read().unwrap_or_else(PoisonError::into_inner).get(text)
-        {
+        if let Some(found) = self.entries.read().unwrap_or_else(PoisonError::into_inner).get(text) {
             return Ok(Arc::clone(found));
         }
         let value = Arc::new(parse(text)?);

@@ -201,9 +201,10 @@ impl ClientMessage {
         }
         let envelope: Envelope<'_> = serde_json::from_str(&body).map_err(|error| {
             Rejection::of(match error.classify() {
-                serde_json::error::Category::Data => {
-                    Error::InvalidRequest(format!("no JSON-RPC message: {}", without_values(&error)))
-                }
+                serde_json::error::Category::Data => Error::InvalidRequest(format!(
+                    "no JSON-RPC message: {}",
+                    without_values(&error)
+                )),
                 _ => Error::Parse(without_values(&error)),
             })
         })?;
@@ -215,9 +216,7 @@ impl ClientMessage {
         let id = match envelope.id {
             None => None,
             Some(id) => Some(serde_json::from_str::<RequestId>(id.get()).map_err(|_| {
-                Rejection::of(Error::InvalidRequest(
-                    "`id` must be a string or an integer".into(),
-                ))
+                Rejection::of(Error::InvalidRequest("`id` must be a string or an integer".into()))
             })?),
         };
         let reject = |error| Rejection { id: id.clone(), error };
@@ -673,10 +672,10 @@ mod tests {
 
     #[test]
     fn notifications_need_no_metadata() {
-        let ClientMessage::Notification(note) =
-            parse(r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1}}"#)
-                .unwrap()
-        else {
+        let ClientMessage::Notification(note) = parse(
+            r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1}}"#,
+        )
+        .unwrap() else {
             panic!("a request")
         };
         assert_eq!(note.method(), "notifications/cancelled");

@@ -21,8 +21,7 @@ use crate::{Error, RawJson};
 
 type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
-pub(crate) type ErasedMethodFn =
-    Arc<dyn Fn(Cx) -> BoxFuture<Result<Outcome, Error>> + Send + Sync>;
+pub(crate) type ErasedMethodFn = Arc<dyn Fn(Cx) -> BoxFuture<Result<Outcome, Error>> + Send + Sync>;
 pub(crate) type ErasedNotificationFn =
     Arc<dyn Fn(NotificationCx) -> BoxFuture<Result<(), Error>> + Send + Sync>;
 pub(crate) type ErasedTopicFn =
@@ -112,11 +111,7 @@ impl<E: Extension> ResultType<E> {
     ///
     /// # Errors
     /// `-32603` if `body` does not serialise to an object.
-    pub fn outcome(
-        &self,
-        proof: &Negotiated<E>,
-        body: impl ResultBody,
-    ) -> Result<Outcome, Error> {
+    pub fn outcome(&self, proof: &Negotiated<E>, body: impl ResultBody) -> Result<Outcome, Error> {
         let _ = proof;
         Outcome::of_type(self.tag, body)
     }

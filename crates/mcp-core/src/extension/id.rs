@@ -119,13 +119,14 @@ mod tests {
 
     #[test]
     fn the_grammar_is_that_of_meta_keys_with_a_prefix() {
-        for good in ["a/b", "io.modelcontextprotocol/tasks", "dev.mcp-ext/healthcare", "a1.b-2/c_d.e"]
+        for good in
+            ["a/b", "io.modelcontextprotocol/tasks", "dev.mcp-ext/healthcare", "a1.b-2/c_d.e"]
         {
             assert!(ExtensionId::try_new(good).is_some(), "{good}");
         }
         for bad in [
-            "", "/", "a", "a/", "/b", "a./b", ".a/b", "a..b/c", "1a/b", "a-/b", "-a/b", "a/-b", "a/b-",
-            "a/b/c", "a b/c", "a/ü", "a/b c",
+            "", "/", "a", "a/", "/b", "a./b", ".a/b", "a..b/c", "1a/b", "a-/b", "-a/b", "a/-b",
+            "a/b-", "a/b/c", "a b/c", "a/ü", "a/b c",
         ] {
             assert!(ExtensionId::try_new(bad).is_none(), "{bad}");
         }

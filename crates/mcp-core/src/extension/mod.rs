@@ -26,16 +26,16 @@ mod negotiation;
 mod refusal;
 
 pub use catalogue::{ExtensionDescriptor, MessageDescriptor, catalogue, schema_of};
-pub use contributions::{
-    Contributions, Document, DocumentBody, MethodOptions, ResultType, Topic, TopicMessage,
-};
 pub(crate) use contributions::{
     Contributed, ErasedMethod, ErasedMethodFn, ErasedNotificationFn, ErasedTopicFn, MetaCheck,
+};
+pub use contributions::{
+    Contributions, Document, DocumentBody, MethodOptions, ResultType, Topic, TopicMessage,
 };
 pub use id::ExtensionId;
 pub use meta_key::MetaKey;
 pub use negotiation::Negotiated;
-pub(crate) use negotiation::{ClientProfile, ErasedExtension, ExtensionSlot};
+pub(crate) use negotiation::{ClientProfile, ExtensionSlot};
 pub use refusal::Refusal;
 pub(crate) use refusal::undeclared;
 

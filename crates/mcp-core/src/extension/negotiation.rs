@@ -137,10 +137,11 @@ impl<E: ServerExtension> ErasedExtension for Erased<E> {
         if !declared.get().starts_with('{') {
             return Err(Refusal::new("its settings must be an object"));
         }
-        let settings = E::ClientSettings::deserialize(&mut serde_json::Deserializer::from_str(
-            declared.get(),
-        ))
-        .map_err(|error| Refusal::new(format!("its settings: {}", without_values(&error))))?;
+        let settings =
+            E::ClientSettings::deserialize(&mut serde_json::Deserializer::from_str(declared.get()))
+                .map_err(|error| {
+                    Refusal::new(format!("its settings: {}", without_values(&error)))
+                })?;
         self.0.negotiate(&settings)?;
         Ok(Arc::new(settings))
     }

@@ -8,14 +8,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::extension::{
-    Contributed, Contributions, ExtensionId, ExtensionSlot, ServerExtension,
-};
+use crate::RawJson;
+use crate::extension::{Contributed, Contributions, ExtensionId, ExtensionSlot, ServerExtension};
 use crate::memo::Memo;
 use crate::protocol::{
     DiscoverResult, Icon, Implementation, PromptsCapability, ResourcesCapability,
-    SUPPORTED_VERSIONS, ServerCapabilities, ToolsCapability, is_reserved_prefix,
-    is_valid_meta_key, methods,
+    SUPPORTED_VERSIONS, ServerCapabilities, ToolsCapability, is_reserved_prefix, is_valid_meta_key,
+    methods,
 };
 use crate::sealed::{KeyRing, Sealer};
 use crate::server::compile::{
@@ -28,7 +27,6 @@ use crate::server::{
     Middleware, OwnedMetaCheck, OwnedMethod, OwnedResultType, OwnedTopic, ResourceProvider,
     ServedPrompt, ServedResource, ServedTemplate, ServedTool, Server, dispatch,
 };
-use crate::RawJson;
 
 /// Defines a server; [`build`](Self::build) reports all mistakes at once.
 ///
@@ -328,10 +326,8 @@ impl ServerBuilder {
             errors.push(BuildError::TooManyExtensions);
         }
 
-        let known = Known {
-            states: &self.states,
-            extensions: slots.iter().map(|slot| slot.id).collect(),
-        };
+        let known =
+            Known { states: &self.states, extensions: slots.iter().map(|slot| slot.id).collect() };
         let mut methods_of = HashMap::new();
         let mut notifications = HashMap::new();
         let mut result_types = HashMap::new();
@@ -394,9 +390,8 @@ impl ServerBuilder {
                 .extend(contributed.templates.into_iter().map(|(item, all)| (item, gate(all))));
         }
 
-        let tools = compile("tool", tools, &mut errors, |tool, gate| {
-            compile_tool(tool, gate, &known)
-        });
+        let tools =
+            compile("tool", tools, &mut errors, |tool, gate| compile_tool(tool, gate, &known));
         let prompts = compile("prompt", prompts, &mut errors, |prompt, gate| {
             compile_prompt(prompt, gate, &known)
         });
@@ -436,17 +431,20 @@ impl ServerBuilder {
         }
         if !slots.is_empty() {
             capabilities.extensions = Some(
-                slots.iter().map(|slot| (slot.id.as_str().to_owned(), slot.settings.clone())).collect(),
+                slots
+                    .iter()
+                    .map(|slot| (slot.id.as_str().to_owned(), slot.settings.clone()))
+                    .collect(),
             );
         }
 
         let mut discover = DiscoverResult::new(
             SUPPORTED_VERSIONS.map(str::to_owned).to_vec(),
             capabilities.clone(),
+            self.cache.discover.ttl_ms,
+            self.cache.discover.scope,
         );
         discover.instructions.clone_from(&self.instructions);
-        discover.ttl_ms = self.cache.discover.ttl_ms;
-        discover.cache_scope = self.cache.discover.scope;
         let discover = serde_json::to_vec(&discover)
             .map(Bytes::from)
             .map_err(|_| errors.push(BuildError::Serialize("server/discover".to_owned())))

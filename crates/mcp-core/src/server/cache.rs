@@ -1,6 +1,6 @@
 //! How long clients may keep an answer, and for whom.
 
-pub use crate::protocol::CacheScope;
+use crate::protocol::CacheScope;
 
 /// The caching hints of a result: freshness in milliseconds, and who may share it.
 ///

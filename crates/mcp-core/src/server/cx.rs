@@ -59,6 +59,12 @@ impl RequestContext {
     }
 }
 
+impl std::fmt::Debug for RequestContext {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RequestContext").field("principal", &self.principal).finish_non_exhaustive()
+    }
+}
+
 /// What belongs to one call, whoever looks at it.
 pub(crate) struct CallShared {
     pub(crate) server: Arc<Inner>,
@@ -135,7 +141,7 @@ impl Cx {
     #[must_use]
     pub fn client_info(&self) -> Option<Arc<Implementation>> {
         let text = self.request.client_info()?;
-        self.call.server.client_infos.get_or_parse(text, serde_json::from_str).ok()
+        self.call.server.client_infos.get_or_parse(text, |text| serde_json::from_str(text)).ok()
     }
 
     /// The proof that the client declared `E` and the server agreed.
@@ -212,8 +218,7 @@ impl Cx {
         let Some(token) = self.request.progress_token() else { return };
         let value = progress.into_progress();
         {
-            let mut last =
-                self.call.last_progress.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut last = self.call.last_progress.lock().unwrap_or_else(PoisonError::into_inner);
             if !value.is_finite() || last.is_some_and(|last| value <= last) {
                 return;
             }

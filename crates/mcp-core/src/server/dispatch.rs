@@ -44,12 +44,14 @@ fn prepare(
         crate::extension::ClientProfile::parse(text, &server.extensions)
     })?;
     if let Some(info) = request.client_info() {
-        server.client_infos.get_or_parse(info, serde_json::from_str).map_err(|error| {
-            Error::invalid_params(format!(
-                "`_meta` field `clientInfo`: {}",
-                crate::message::without_values(&error)
-            ))
-        })?;
+        server.client_infos.get_or_parse(info, |text| serde_json::from_str(text)).map_err(
+            |error| {
+                Error::invalid_params(format!(
+                    "`_meta` field `clientInfo`: {}",
+                    crate::message::without_values(&error)
+                ))
+            },
+        )?;
     }
     server.check_request_meta(&profile, request)?;
     Ok(profile)
@@ -77,9 +79,13 @@ impl Inner {
         if self.request_meta.is_empty() || profile.agreed == 0 {
             return Ok(());
         }
-        let meta: crate::protocol::Meta = serde_json::from_str(request.meta()).map_err(|error| {
-            Error::invalid_params(format!("`_meta`: {}", crate::message::without_values(&error)))
-        })?;
+        let meta: crate::protocol::Meta =
+            serde_json::from_str(request.meta()).map_err(|error| {
+                Error::invalid_params(format!(
+                    "`_meta`: {}",
+                    crate::message::without_values(&error)
+                ))
+            })?;
         for owned in &self.request_meta {
             if profile.agreed & (1 << owned.extension) == 0 {
                 continue;
@@ -178,5 +184,4 @@ impl CallShared {
 }
 
 /// Looks a state up by its type.
-pub(crate) type States =
-    std::collections::HashMap<TypeId, Arc<dyn std::any::Any + Send + Sync>>;
+pub(crate) type States = std::collections::HashMap<TypeId, Arc<dyn std::any::Any + Send + Sync>>;

@@ -151,8 +151,7 @@ impl Exchange {
                     }
                     call.outbox.set_waker(context.waker());
                     let entered = self.span.enter();
-                    let polled =
-                        catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context)));
+                    let polled = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context)));
                     let result = match polled {
                         Err(_) => {
                             tracing::error!(method = self.request.method(), "a handler panicked");
@@ -186,11 +185,8 @@ impl Exchange {
     fn finish(&self, call: &CallShared, result: Result<Outcome, Error>) -> Response {
         let result = result.and_then(|mut outcome| {
             self.check(call, &outcome)?;
-            let added = call
-                .result_meta
-                .lock()
-                .unwrap_or_else(std::sync::PoisonError::into_inner)
-                .take();
+            let added =
+                call.result_meta.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
             if let Some(added) = added {
                 outcome.meta_mut().extend(added);
             }

@@ -9,8 +9,21 @@ use crate::protocol::ElicitRequestedSchema;
 
 /// What a form's field may say; whatever else schemars writes is left out.
 const FIELD_KEYWORDS: &[&str] = &[
-    "type", "title", "description", "default", "enum", "oneOf", "minLength", "maxLength", "minimum",
-    "maximum", "minItems", "maxItems", "items", "const", "anyOf",
+    "type",
+    "title",
+    "description",
+    "default",
+    "enum",
+    "oneOf",
+    "minLength",
+    "maxLength",
+    "minimum",
+    "maximum",
+    "minItems",
+    "maxItems",
+    "items",
+    "const",
+    "anyOf",
 ];
 /// The formats that a form knows.
 const FORMATS: &[&str] = &["email", "uri", "date", "date-time"];

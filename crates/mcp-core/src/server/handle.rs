@@ -4,9 +4,7 @@ use std::sync::Arc;
 
 use crate::server::compile::{compile_prompt, compile_resource, compile_template, compile_tool};
 use crate::server::listeners::Change;
-use crate::server::{
-    BuildErrors, Inner, ServedPrompt, ServedResource, ServedTemplate, ServedTool,
-};
+use crate::server::{BuildErrors, Inner, ServedPrompt, ServedResource, ServedTemplate, ServedTool};
 
 /// Changes a server's lists and tells its listeners.
 ///

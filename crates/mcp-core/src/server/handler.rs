@@ -273,7 +273,6 @@ handler!(A, B, C, D, E, G);
 handler!(A, B, C, D, E, G, H);
 handler!(A, B, C, D, E, G, H, I);
 
-
 /// What a handler comes to.
 pub(crate) type HandlerOutcome = Result<Outcome, HandlerError>;
 

@@ -261,20 +261,19 @@ fn accepted(result: &ElicitResult) -> Result<&ElicitResult, InputError> {
 }
 
 #[cfg(feature = "validation")]
-fn form_check(params: &ElicitRequestFormParams) -> Result<impl Fn(&str) -> bool, Error> {
+fn form_check(params: &ElicitRequestFormParams) -> Result<impl Fn(&str) -> bool + use<>, Error> {
     let schema = RawJson::from_serialize(&params.requested_schema).map_err(|_| Error::Internal)?;
-    let validator = crate::schema::Validator::compile(schema.get(), &Default::default()).map_err(
-        |error| {
+    let validator =
+        crate::schema::Validator::compile(schema.get(), &Default::default()).map_err(|error| {
             tracing::error!(%error, "a form's schema does not compile");
             Error::Internal
-        },
-    )?;
+        })?;
     Ok(move |content: &str| validator.validate(content).is_ok())
 }
 
 /// Without the validator, the form's field names and the type of the answer are all that is checked.
 #[cfg(not(feature = "validation"))]
-fn form_check(params: &ElicitRequestFormParams) -> Result<impl Fn(&str) -> bool, Error> {
+fn form_check(params: &ElicitRequestFormParams) -> Result<impl Fn(&str) -> bool + use<>, Error> {
     let required = params.requested_schema.required.clone().unwrap_or_default();
     Ok(move |content: &str| {
         serde_json::from_str::<std::collections::BTreeMap<String, RawJson>>(content)

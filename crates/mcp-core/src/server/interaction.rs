@@ -102,18 +102,16 @@ impl Rounds {
         }
         let mut state = self.lock();
         if let Some(responses) = request.input_responses() {
-            state.fresh = serde_json::from_str(responses).map_err(|_| {
-                Error::invalid_params("`params.inputResponses` must be an object")
-            })?;
+            state.fresh = serde_json::from_str(responses)
+                .map_err(|_| Error::invalid_params("`params.inputResponses` must be an object"))?;
         }
         if let Some(token) = token {
             let target = target(request);
-            let bytes = sealer.open(&binding(request, principal, &target)?, &token).map_err(
-                |reason| {
+            let bytes =
+                sealer.open(&binding(request, principal, &target)?, &token).map_err(|reason| {
                     tracing::debug!(%reason, "a request state was refused");
                     Error::invalid_params("`params.requestState` is not valid for this request")
-                },
-            )?;
+                })?;
             state.kept = serde_json::from_slice(&bytes).map_err(|_| Error::Internal)?;
         }
         Ok(())
@@ -140,12 +138,12 @@ impl Rounds {
         if !(state.kept.answers.is_empty() && state.kept.once.is_empty()) {
             let plain = serde_json::to_vec(&state.kept).map_err(|_| Error::Internal)?;
             let target = target(request);
-            let token = sealer
-                .seal(&binding(request, principal, &target)?, ttl, &plain)
-                .map_err(|error| {
+            let token = sealer.seal(&binding(request, principal, &target)?, ttl, &plain).map_err(
+                |error| {
                     tracing::error!(%error, "a request state cannot be sealed");
                     Error::Internal
-                })?;
+                },
+            )?;
             result.request_state = Some(token);
         }
         result.input_requests = Some(state.asked.into_iter().collect());

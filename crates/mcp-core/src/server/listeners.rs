@@ -214,7 +214,8 @@ pub(crate) async fn listen(cx: Cx) -> Result<Outcome, Error> {
     uris.dedup();
 
     let mut acknowledged: BTreeMap<String, RawJson> = BTreeMap::new();
-    let mut acknowledge = |field: &str, value: RawJson| acknowledged.insert(field.to_owned(), value);
+    let mut acknowledge =
+        |field: &str, value: RawJson| acknowledged.insert(field.to_owned(), value);
     for (field, honoured) in [
         ("toolsListChanged", tools),
         ("promptsListChanged", prompts),
@@ -234,21 +235,15 @@ pub(crate) async fn listen(cx: Cx) -> Result<Outcome, Error> {
         if cx.call.profile.require(topic.extension, topic.owner).is_err() {
             continue;
         }
-        if let Some(Topic { acknowledged, messages }) =
-            (topic.subscribe)(cx.clone(), value).await?
+        if let Some(Topic { acknowledged, messages }) = (topic.subscribe)(cx.clone(), value).await?
         {
             acknowledge(&field, acknowledged);
             topics.push(messages);
         }
     }
 
-    let listener = Arc::new(Listener {
-        tools,
-        prompts,
-        resources,
-        uris: uris.into(),
-        news: Mutex::default(),
-    });
+    let listener =
+        Arc::new(Listener { tools, prompts, resources, uris: uris.into(), news: Mutex::default() });
     let key = server.listeners.open(&listener, server.limits.listeners)?;
     let _open = Open { listeners: &server.listeners, key };
 

@@ -8,8 +8,8 @@
 mod build_error;
 mod builder;
 mod cache;
-mod completion;
 mod compile;
+mod completion;
 mod cx;
 mod dispatch;
 mod exchange;
@@ -352,7 +352,11 @@ fn protocol_error(server: &Inner, error: HandlerError) -> Error {
         HandlerError::Tell(text) => Error::invalid_params(text),
         HandlerError::Hidden(error) => {
             tracing::error!(%error, "a handler failed");
-            if server.show_errors { Error::invalid_params(error.to_string()) } else { Error::Internal }
+            if server.show_errors {
+                Error::invalid_params(error.to_string())
+            } else {
+                Error::Internal
+            }
         }
     }
 }

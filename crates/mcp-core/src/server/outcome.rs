@@ -253,9 +253,7 @@ pub(crate) fn with_subscription_id(params: &RawJson, id: &RequestId) -> Result<R
         None => Meta::default(),
     };
     meta.insert(SUBSCRIPTION_ID, id).map_err(|_| Error::Internal)?;
-    members.insert(
-        "_meta".to_owned(),
-        RawJson::from_serialize(&meta).map_err(|_| Error::Internal)?,
-    );
+    members
+        .insert("_meta".to_owned(), RawJson::from_serialize(&meta).map_err(|_| Error::Internal)?);
     RawJson::from_serialize(&members).map_err(|_| Error::Internal)
 }

@@ -123,17 +123,14 @@ pub(crate) async fn list(cx: &Cx) -> Result<Outcome, Error> {
         }
     };
     let provider = server.providers.get(at).ok_or_else(bad_cursor)?;
-    let page =
-        provider.list(cx, inner).await.map_err(|error| protocol_error(server, error))?;
-    let mut result = ListResourcesResult::new(page.resources);
+    let page = provider.list(cx, inner).await.map_err(|error| protocol_error(server, error))?;
+    let cache = server.list_settings.resources.cache;
+    let mut result = ListResourcesResult::new(page.resources, cache.ttl_ms, cache.scope);
     result.next_cursor = match page.next {
         Some(next) => Some(provider_cursor(at, &next)),
         None if at + 1 < server.providers.len() => Some(provider_cursor(at + 1, "")),
         None => None,
     };
-    let cache = server.list_settings.resources.cache;
-    result.ttl_ms = cache.ttl_ms;
-    result.cache_scope = cache.scope;
     Outcome::complete(result)
 }
 

@@ -4,7 +4,7 @@ use schemars::{JsonSchema, Schema};
 use serde::Serialize;
 
 use crate::protocol::{
-    CallToolResult, Completion, CompleteResult, ContentBlock, GetPromptResult, PromptMessage,
+    CallToolResult, CompleteResult, Completion, ContentBlock, GetPromptResult, PromptMessage,
     ReadResourceResult, ResultBody,
 };
 use crate::server::handler::{IntoResult, kind};

@@ -40,10 +40,7 @@ impl ServedTool {
     /// A tool named `name`. Its input schema is that of the handler's
     /// [`Args`](crate::server::Args) (no arguments without one), its output schema that of the
     /// [`Json`](crate::server::Json) which the handler returns.
-    pub fn new<M: 'static>(
-        name: impl Into<String>,
-        handler: impl Handler<kind::Tool, M>,
-    ) -> Self {
+    pub fn new<M: 'static>(name: impl Into<String>, handler: impl Handler<kind::Tool, M>) -> Self {
         let needs = handler.needs();
         let input = match needs.arguments {
             Some(schema) => bare(schema()),
@@ -378,7 +375,8 @@ fn bare(mut schema: Schema) -> serde_json::Value {
             .and_then(|path| path.strip_prefix('#'))
             .and_then(|pointer| value.pointer(pointer))
             .cloned()
-            && let (Some(root), serde_json::Value::Object(inlined)) = (value.as_object_mut(), inlined)
+            && let (Some(root), serde_json::Value::Object(inlined)) =
+                (value.as_object_mut(), inlined)
         {
             root.remove("$ref");
             root.extend(inlined);

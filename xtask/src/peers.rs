@@ -1,0 +1,81 @@
+//! The programs of others that we test against: Node 22 and npm packages, and a Python package.
+//!
+//! Both come from their ordinary clients, in exact versions, into `.cache/`; nothing is installed
+//! outside the repository but `npm` and `python3-venv` themselves, and those only as root on Debian.
+
+mod node;
+mod python;
+
+pub(crate) use node::Node;
+pub(crate) use python::Python;
+
+use std::path::Path;
+use std::process::Command;
+
+use crate::failure::{Context, Failure, Result};
+use crate::{process, workspace};
+
+/// The folder with what the peers are made of: programs, scenarios, pinned versions.
+pub(crate) fn folder() -> std::path::PathBuf {
+    workspace::root().join("tests").join("interop")
+}
+
+/// Installs both and says where.
+pub(crate) fn command(mut arguments: lexopt::Parser) -> Result {
+    if let Some(argument) = arguments.next()? {
+        return Err(argument.unexpected().into());
+    }
+    println!("node    {}", Node::ready()?.program().display());
+    println!("python  {}", Python::ready()?.program().display());
+    Ok(())
+}
+
+/// Whether a folder was made from exactly these files.
+///
+/// The stamp holds the files' text and is written last, so that an interrupted installation counts
+/// as none.
+fn is_stamped(folder: &Path, pins: &str) -> bool {
+    std::fs::read_to_string(folder.join(".installed-from")).is_ok_and(|stamp| stamp == pins)
+}
+
+fn stamp(folder: &Path, pins: &str) -> Result {
+    write(&folder.join(".installed-from"), pins)
+}
+
+/// Makes a folder anew, without what an earlier or interrupted installation left in it.
+fn fresh(folder: &Path) -> Result {
+    match std::fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            return Err(error).context(format_args!("cannot remove {}", folder.display()));
+        }
+        _ => {}
+    }
+    std::fs::create_dir_all(folder).context(format_args!("cannot make {}", folder.display()))
+}
+
+fn read(path: &Path) -> Result<String> {
+    std::fs::read_to_string(path).context(format_args!("cannot read {}", path.display()))
+}
+
+fn write(path: &Path, text: &str) -> Result {
+    std::fs::write(path, text).context(format_args!("cannot write {}", path.display()))
+}
+
+/// Installs a Debian package if this is Debian and we are root; else says what is missing.
+fn install_debian(package: &str, missing: &str) -> Result {
+    let advice = format!("{missing}; on Debian: apt-get install -y {package}");
+    if !Path::new("/etc/debian_version").exists() || !is_root() {
+        return Err(Failure::new(advice));
+    }
+    println!("{missing}; installing Debian's {package}");
+    let mut update = Command::new("apt-get");
+    process::run(update.args(["update", "-q"])).context(&advice)?;
+    let mut install = Command::new("apt-get");
+    install.args(["install", "-y", "-q", "--no-install-recommends", package]);
+    process::run(install.env("DEBIAN_FRONTEND", "noninteractive")).context(&advice)
+}
+
+fn is_root() -> bool {
+    let mut id = Command::new("id");
+    process::capture(id.arg("-u")).is_ok_and(|id| id.trim() == "0")
+}
