@@ -9,7 +9,7 @@ use std::{
 
 use bench_support::{Control, Result, serve_http};
 use bytes::Bytes;
-use http_body::Frame;
+use http_body::{Body as _, Frame};
 use http_body_util::{BodyExt, Either, Full};
 use hyper::{
     HeaderMap, Method, Response, StatusCode,
@@ -51,7 +51,7 @@ async fn handle(
     if let Some(status) = refused(&head.headers) {
         return Ok(response(status, "text/plain", Vec::new()));
     }
-    let body = body.collect().await?.to_bytes();
+    let body = read(body).await?;
     let mut out = Vec::new();
     let parsed = Request::parse(&body);
     let outcome = parsed.as_ref().map_err(|error| *error).and_then(|request| {
@@ -78,6 +78,23 @@ async fn handle(
             response(status, "application/json", out)
         }
     })
+}
+
+/// The whole body in one piece. A small one comes in one frame, which then is all; the frames of a
+/// large one are copied as they come, so that hyper can use its buffer again.
+async fn read(mut body: Incoming) -> Result<Bytes, hyper::Error> {
+    const MOST_RESERVED: u64 = 1024 * 1024;
+    let length = body.size_hint().lower().min(MOST_RESERVED) as usize;
+    let mut whole = Vec::new();
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame?.into_data() else { continue };
+        if whole.is_empty() && body.is_end_stream() {
+            return Ok(data);
+        }
+        whole.reserve(length.saturating_sub(whole.len()).max(data.len()));
+        whole.extend_from_slice(&data);
+    }
+    Ok(whole.into())
 }
 
 fn response(status: StatusCode, content_type: &'static str, body: Vec<u8>) -> Response<Body> {
