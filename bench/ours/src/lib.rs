@@ -2,13 +2,11 @@
 
 mod server;
 
-use bench_support::{
-    Control, HeapProbe, Result, count_allocations,
-    workload::COUNTED,
-};
+use bench_support::{Control, HeapProbe, Result, count_allocations, workload::COUNTED};
 use mcp_core::{
-    ClientMessage,
+    ClientMessage, Shutdown,
     server::{RequestContext, Response, Server, ServerMessage},
+    transport::{StdioOptions, serve_stdio},
 };
 
 /// Runs the mode named on the command line: `http`, `stdio` or `allocations`.
@@ -19,16 +17,17 @@ use mcp_core::{
 pub fn run(heap: Option<HeapProbe>) -> Result<()> {
     let runtime = bench_support::runtime()?;
     match (std::env::args().nth(1).as_deref(), heap) {
-        (Some("stdio"), _) => runtime.block_on(serve_stdio(Control::connect(heap)?)),
+        (Some("stdio"), _) => runtime.block_on(stdio(Control::connect(heap)?)),
         (Some("allocations"), Some(heap)) => allocations(&runtime, heap),
         (Some("allocations"), None) => Err("counted by bench-ours-counted".into()),
         (mode, _) => Err(format!("no mode {mode:?}").into()),
     }
 }
 
-async fn serve_stdio(control: Control) -> Result<()> {
+async fn stdio(control: Control) -> Result<()> {
     control.ready(None)?;
-    mcp_core::transport::serve_stdio(server::server()?).await?;
+    let (_trigger, shutdown) = Shutdown::new();
+    serve_stdio(server::server()?, StdioOptions::default(), shutdown).await?;
     Ok(())
 }
 
