@@ -1,8 +1,6 @@
 //! Tools and a prompt that ask the client before they answer.
 
-use mcp_core::protocol::{
-    CreateMessageRequestParams, CreateMessageResult, SamplingMessage,
-};
+use mcp_core::protocol::{CreateMessageRequestParams, CreateMessageResult, SamplingMessage};
 use mcp_core::server::{Cx, HandlerError, InputError, ServedPrompt, ServedTool, ServerBuilder};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -47,7 +45,7 @@ struct Confirm {
     ok: bool,
 }
 
-fn question(text: &str, max_tokens: u64) -> CreateMessageRequestParams {
+fn question(text: &str, max_tokens: i64) -> CreateMessageRequestParams {
     let message = SamplingMessage::user(text);
     CreateMessageRequestParams::new(vec![message], max_tokens)
 }
@@ -110,7 +108,9 @@ async fn capabilities(cx: Cx) -> Result<String, InputError> {
     };
     let greeting = async {
         match offered.sampling {
-            Some(_) => cx.sample("greeting", question("Generate a greeting", 50)).await.map(|a| said(&a)),
+            Some(_) => {
+                cx.sample("greeting", question("Generate a greeting", 50)).await.map(|a| said(&a))
+            }
             None => Ok("(no sampling)".to_owned()),
         }
     };

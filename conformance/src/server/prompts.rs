@@ -63,7 +63,7 @@ async fn with_resource(Args(arguments): Args<ResourceUri>) -> Vec<PromptMessage>
         TextResourceContents::new(arguments.resource_uri, "Embedded resource content for testing.");
     contents.mime_type = Some("text/plain".to_owned());
     vec![
-        PromptMessage::user(ContentBlock::Resource(EmbeddedResource::new(contents.into()))),
+        PromptMessage::user(ContentBlock::Resource(EmbeddedResource::new(contents))),
         PromptMessage::user(ContentBlock::text("Please process the embedded resource above.")),
     ]
 }

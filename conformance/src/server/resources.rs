@@ -38,11 +38,7 @@ fn of_text(uri: &str, mime_type: &str, text: impl Into<String>) -> ReadResourceR
 }
 
 async fn text() -> ReadResourceResult {
-    of_text(
-        "test://static-text",
-        "text/plain",
-        "This is the content of the static text resource.",
-    )
+    of_text("test://static-text", "text/plain", "This is the content of the static text resource.")
 }
 
 async fn binary() -> ReadResourceResult {

@@ -1,9 +1,7 @@
 //! Tools that show how a stateless server behaves.
 
 use mcp_core::protocol::{CreateMessageRequestParams, LoggingLevel, SamplingMessage};
-use mcp_core::server::{
-    Cx, HandlerError, InputError, ServedPrompt, ServedTool, ServerBuilder,
-};
+use mcp_core::server::{Cx, HandlerError, InputError, ServedPrompt, ServedTool, ServerBuilder};
 use schemars::JsonSchema;
 use serde::Deserialize;
 

@@ -15,9 +15,7 @@ use super::content::{png, wav};
 
 pub(crate) fn add(builder: ServerBuilder) -> ServerBuilder {
     builder
-        .tool(
-            ServedTool::new("test_simple_text", simple_text).description("Answers a fixed text."),
-        )
+        .tool(ServedTool::new("test_simple_text", simple_text).description("Answers a fixed text."))
         .tool(ServedTool::new("test_image_content", image).description("Answers a picture."))
         .tool(ServedTool::new("test_audio_content", audio).description("Answers a sound."))
         .tool(
@@ -60,15 +58,11 @@ async fn audio() -> ContentBlock {
 fn resource(uri: &str, mime_type: &str, text: &str) -> ContentBlock {
     let mut contents = TextResourceContents::new(uri, text);
     contents.mime_type = Some(mime_type.to_owned());
-    ContentBlock::Resource(EmbeddedResource::new(contents.into()))
+    ContentBlock::Resource(EmbeddedResource::new(contents))
 }
 
 async fn embedded() -> ContentBlock {
-    resource(
-        "test://embedded-resource",
-        "text/plain",
-        "This is an embedded resource content.",
-    )
+    resource("test://embedded-resource", "text/plain", "This is an embedded resource content.")
 }
 
 async fn multiple() -> Vec<ContentBlock> {

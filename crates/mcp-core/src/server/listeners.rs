@@ -31,6 +31,8 @@ pub(crate) struct Listeners {
 
 #[derive(Default)]
 struct ListenersState {
+    /// Counts the changes of lists.
+    changes: u64,
     open: HashMap<u64, Arc<Listener>>,
     next: u64,
     ended: bool,
@@ -82,7 +84,13 @@ impl Listeners {
 
     /// Marks a change for everyone who wants to hear of it.
     pub(crate) fn tell(&self, change: Change<'_>) {
-        let listeners: Vec<_> = self.lock().open.values().cloned().collect();
+        let listeners: Vec<_> = {
+            let mut state = self.lock();
+            if !matches!(change, Change::Updated(_)) {
+                state.changes += 1;
+            }
+            state.open.values().cloned().collect()
+        };
         for listener in listeners {
             listener.mark(change);
         }
@@ -101,6 +109,10 @@ impl Listeners {
                 true
             });
         }
+    }
+
+    pub(crate) fn changes(&self) -> u64 {
+        self.lock().changes
     }
 
     pub(crate) fn count(&self) -> usize {

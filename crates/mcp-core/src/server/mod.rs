@@ -276,6 +276,12 @@ impl Server {
         tool.param_headers.as_ref().map(look)
     }
 
+    /// Counts the changes of the server's lists, so that what was rendered from them can be renewed.
+    #[must_use]
+    pub fn revision(&self) -> u64 {
+        self.inner.listeners.changes()
+    }
+
     /// The number of open subscriptions.
     #[must_use]
     pub fn listener_count(&self) -> usize {
