@@ -98,9 +98,8 @@ impl Server {
 
     fn call(&self, request: &Request<'_>, out: &mut Vec<u8>) -> Result<Answer, RpcError> {
         let invalid = (-32602, "Invalid params");
-        let name = request.params.name.as_deref().ok_or(invalid)?;
         let arguments = request.params.arguments.map_or("{}", RawValue::get);
-        match name {
+        match request.params.name.0.as_ref() {
             workload::ECHO => {
                 let arguments: TextArguments<'_> =
                     serde_json::from_str(arguments).map_err(|_| invalid)?;

@@ -147,7 +147,7 @@ fn check_mirrored_headers(headers: &HeaderMap, request: &Request<'_>) -> Result<
     mirrors("mcp-protocol-version", &request.params.meta.protocol_version)?;
     mirrors("mcp-method", &request.method)?;
     if request.method == "tools/call" {
-        mirrors("mcp-name", request.params.name.as_deref().unwrap_or_default())?;
+        mirrors("mcp-name", &request.params.name.0)?;
     }
     Ok(())
 }

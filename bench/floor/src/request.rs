@@ -27,8 +27,8 @@ pub(crate) struct Request<'a> {
 pub(crate) struct Params<'a> {
     #[serde(borrow, rename = "_meta")]
     pub(crate) meta: Meta<'a>,
-    #[serde(borrow)]
-    pub(crate) name: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    pub(crate) name: Text<'a>,
     /// Raw: what it holds depends on the tool, whose name may come after it.
     #[serde(borrow)]
     pub(crate) arguments: Option<&'a RawValue>,
@@ -60,6 +60,12 @@ struct Implementation<'a> {
     #[serde(borrow, rename = "version")]
     _version: Cow<'a, str>,
 }
+
+/// A string that is only copied if it has escapes; empty where there is none. (Serde borrows a
+/// `Cow`, but not one in an `Option`.)
+#[derive(Default, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Text<'a>(#[serde(borrow)] pub(crate) Cow<'a, str>);
 
 #[derive(Clone, Copy, Deserialize)]
 pub(crate) struct Notifications {

@@ -2,14 +2,18 @@
 
 mod server;
 
-use bench_support::{Control, HeapProbe, Result, count_allocations, workload::COUNTED};
+use bench_support::{Control, HeapProbe, Result, count_allocations, serve_http, workload::COUNTED};
+use hyper_util::service::TowerToHyperService;
 use mcp_core::{
     ClientMessage, Shutdown,
     server::{RequestContext, Response, Server, ServerMessage},
     transport::{StdioOptions, serve_stdio},
 };
+use mcp_http::HttpService;
+use tokio::net::TcpListener;
 
-/// Runs the mode named on the command line: `http`, `stdio` or `allocations`.
+/// Runs the mode named on the command line: `http` (as shipped, with `mcp_http::serve`),
+/// `http-bare` (in the accept loop of the other subjects), `stdio` or `allocations`.
 ///
 /// # Errors
 ///
@@ -17,11 +21,27 @@ use mcp_core::{
 pub fn run(heap: Option<HeapProbe>) -> Result<()> {
     let runtime = bench_support::runtime()?;
     match (std::env::args().nth(1).as_deref(), heap) {
+        (Some("http"), _) => runtime.block_on(http(Control::connect(heap)?)),
+        (Some("http-bare"), _) => runtime.block_on(http_bare(Control::connect(heap)?)),
         (Some("stdio"), _) => runtime.block_on(stdio(Control::connect(heap)?)),
         (Some("allocations"), Some(heap)) => allocations(&runtime, heap),
         (Some("allocations"), None) => Err("counted by bench-ours-counted".into()),
         (mode, _) => Err(format!("no mode {mode:?}").into()),
     }
+}
+
+async fn http(control: Control) -> Result<()> {
+    let service = HttpService::new(server::server()?);
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    control.ready(Some(listener.local_addr()?))?;
+    let (_trigger, shutdown) = Shutdown::new();
+    mcp_http::serve(listener, service, shutdown).await?;
+    Ok(())
+}
+
+async fn http_bare(control: Control) -> Result<()> {
+    let service = HttpService::new(server::server()?);
+    serve_http(control, TowerToHyperService::new(service)).await
 }
 
 async fn stdio(control: Control) -> Result<()> {
