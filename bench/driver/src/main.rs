@@ -9,11 +9,23 @@ mod server;
 mod statistics;
 mod subject;
 
+use std::process::ExitCode;
+
 use bench_support::Result;
 use options::{Options, Part};
 use report::Report;
 
-fn main() -> Result<()> {
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<()> {
     let Some(options) = Options::from_command_line()? else {
         print!("{}", options::USAGE);
         return Ok(());

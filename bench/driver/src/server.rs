@@ -75,7 +75,7 @@ impl Server {
         self.ask("heap")
     }
 
-    /// Lets the server end by itself, and returns what it wrote to standard error, if piped.
+    /// Lets the server end by itself.
     pub(crate) fn finish(mut self) -> Result<()> {
         self.control.get_ref().shutdown(std::net::Shutdown::Both)?;
         let status = self.child.wait()?;
