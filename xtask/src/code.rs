@@ -11,7 +11,7 @@ pub(crate) fn format() -> Result {
     for folder in ["fuzz", "bench"] {
         for manifest in manifests(folder) {
             let mut command = workspace::cargo();
-            command.args(["fmt", "--check", "--manifest-path"]).arg(manifest);
+            command.args(["fmt", "--all", "--check", "--manifest-path"]).arg(manifest);
             process::run(&mut command)?;
         }
     }

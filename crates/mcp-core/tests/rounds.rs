@@ -235,6 +235,28 @@ async fn several_questions_go_in_one_round() {
 }
 
 #[tokio::test]
+async fn people_are_sent_to_web_addresses_only_and_roots_are_files() {
+    let server = Server::builder("app", "1")
+        .tool(ServedTool::new("go", async |cx: Cx| -> Result<String, InputError> {
+            cx.elicit_url("go", "Go", "javascript:alert(1)").await?;
+            Ok("gone".to_owned())
+        }))
+        .tool(ServedTool::new("roots", async |cx: Cx| -> Result<String, InputError> {
+            Ok(cx.roots("roots").await?.len().to_string())
+        }))
+        .build()
+        .unwrap();
+    assert_eq!(error(&server, &call("go", json!({}), json!({}))).await["code"], -32603);
+    let web = json!({ "inputResponses": { "roots": { "roots": [{ "uri": "https://a" }] } } });
+    assert_eq!(
+        result(&server, &call("roots", json!({}), web)).await["resultType"],
+        "input_required"
+    );
+    let file = json!({ "inputResponses": { "roots": { "roots": [{ "uri": "file:///a" }] } } });
+    assert_eq!(text(&result(&server, &call("roots", json!({}), file)).await), "1");
+}
+
+#[tokio::test]
 async fn prompts_ask_too_and_lists_do_not() {
     let server = server(&Arc::default());
     let message = declaring(everything(), "prompts/get", json!({ "name": "greet" }));

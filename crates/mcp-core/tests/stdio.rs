@@ -249,6 +249,9 @@ async fn shutdown_ends_subscriptions_and_serving() {
     .await;
     assert_eq!(peer.next().await["method"], "notifications/subscriptions/acknowledged");
     peer.trigger.request();
+    let cancelled = peer.next().await;
+    assert_eq!(cancelled["method"], "notifications/cancelled");
+    assert_eq!(cancelled["params"]["requestId"], 1);
     assert_eq!(peer.next().await["result"]["resultType"], "complete");
     peer.serving.await.unwrap().unwrap();
 }

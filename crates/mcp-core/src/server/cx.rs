@@ -26,6 +26,7 @@ use crate::{Error, Principal};
 pub struct RequestContext {
     principal: Option<Principal>,
     values: Option<Arc<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>>,
+    shared_channel: bool,
 }
 
 impl RequestContext {
@@ -40,6 +41,18 @@ impl RequestContext {
     pub fn with_principal(mut self, principal: Option<Principal>) -> Self {
         self.principal = principal;
         self
+    }
+
+    /// Says that messages of all requests share one channel, as on stdio: the end of one request's
+    /// messages then cannot be seen from the channel.
+    #[must_use]
+    pub fn with_shared_channel(mut self) -> Self {
+        self.shared_channel = true;
+        self
+    }
+
+    pub(crate) fn is_shared_channel(&self) -> bool {
+        self.shared_channel
     }
 
     /// Adds a value that handlers read with [`Cx::transport_value`], such as the HTTP headers.

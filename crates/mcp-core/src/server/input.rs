@@ -181,6 +181,11 @@ impl Cx {
             ))
             .into());
         }
+        let url = url.into();
+        if !is_web_address(&url) {
+            tracing::error!(key, "not a web address; nobody is sent there");
+            return Err(Error::Internal.into());
+        }
         let params = ElicitRequestUrlParams::new(message, url);
         let request = InputRequest::elicit(params);
         let result: ElicitResult = self.ask_for(key, request, |_| true).await?;
@@ -222,7 +227,7 @@ impl Cx {
             return Err(Error::missing_capability(needed).into());
         }
         let result: ListRootsResult =
-            self.ask_for(key, InputRequest::ListRoots(ListRootsRequest::new()), |_| true).await?;
+            self.ask_for(key, InputRequest::ListRoots(ListRootsRequest::new()), only_files).await?;
         Ok(result.roots)
     }
 
@@ -259,6 +264,19 @@ impl Cx {
         drop(keeping);
         Ok(value)
     }
+}
+
+/// Roots are `file:` URIs; an answer with others is asked for again.
+fn only_files(result: &ListRootsResult) -> bool {
+    result.roots.iter().all(|root| root.uri.starts_with("file://"))
+}
+
+/// Whether a person can be sent there: an absolute `https:` or `http:` address without white space.
+fn is_web_address(url: &str) -> bool {
+    let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
+    rest.is_some_and(|rest| {
+        rest.starts_with(|first: char| first.is_ascii_alphanumeric() || first == '[')
+    }) && url.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 fn elicitation(modes: ElicitationCapability) -> ClientCapabilities {

@@ -277,7 +277,15 @@ pub(crate) async fn listen(cx: Cx) -> Result<Outcome, Error> {
             Telling::Topic(method, params) => {
                 say(&cx, method, &with_subscription_id(&params, &id)?).await;
             }
-            Telling::Ended => return ended(&id),
+            Telling::Ended => {
+                // Where the end of the messages cannot be seen, it is told (specification,
+                // *Cancellation*); the final answer says that it is a clean one.
+                if cx.call.context.is_shared_channel() {
+                    let cancelled = Cancelled { meta: &meta, request_id: &id };
+                    say(&cx, methods::NOTIFICATIONS_CANCELLED, &cancelled).await;
+                }
+                return ended(&id);
+            }
         }
     }
 }
@@ -374,6 +382,14 @@ fn known_fields(fields: &mut BTreeMap<String, RawJson>) -> Result<Wanted, Error>
 struct Bare<'a> {
     #[serde(rename = "_meta")]
     meta: &'a NotificationMetaObject,
+}
+
+#[derive(Serialize)]
+struct Cancelled<'a> {
+    #[serde(rename = "_meta")]
+    meta: &'a NotificationMetaObject,
+    #[serde(rename = "requestId")]
+    request_id: &'a RequestId,
 }
 
 #[derive(Serialize)]

@@ -106,7 +106,7 @@ where
 
     let mut connection = Connection {
         server: server.clone(),
-        context: options.context,
+        context: options.context.with_shared_channel(),
         outgoing,
         in_flight: Arc::default(),
         running: JoinSet::new(),
