@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::Error;
 use crate::message::{IncomingNotification, IncomingRequest};
-use crate::protocol::{SUPPORTED_VERSIONS, methods};
+use crate::protocol::{SUPPORTED_VERSIONS, ServerCapabilities, methods};
 use crate::server::cx::CallShared;
 use crate::server::exchange::{Exchange, Permit};
 use crate::server::middleware::{Next, NextNotification};
@@ -33,15 +33,23 @@ pub(crate) fn start(
     let call = Arc::new(CallShared::new(Arc::clone(server), profile, context));
     let cx = Cx { request: Arc::clone(&request), call: Arc::clone(&call), interaction: None };
     let answer = async move {
-        check_shape(cx.request())?;
+        check_shape(cx.request(), &cx.call.server.capabilities)?;
         Next { at: 0 }.run(cx).await
     };
     Exchange::running(request, call, permit, span, Box::pin(answer))
 }
 
 /// What every handler of these methods may rely on, and every middleware too.
-fn check_shape(request: &IncomingRequest) -> Result<(), Error> {
+fn check_shape(request: &IncomingRequest, offers: &ServerCapabilities) -> Result<(), Error> {
+    let is_offered = match request.method() {
+        methods::TOOLS_CALL => offers.tools.is_some(),
+        methods::PROMPTS_GET => offers.prompts.is_some(),
+        methods::RESOURCES_READ => offers.resources.is_some(),
+        _ => false,
+    };
     match request.method() {
+        // What is not offered is an unknown method, whatever its shape.
+        _ if !is_offered => {}
         methods::TOOLS_CALL | methods::PROMPTS_GET => {
             request.name()?;
             request.arguments()?;

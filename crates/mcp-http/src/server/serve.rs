@@ -67,8 +67,7 @@ pub async fn serve_with(
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
         .header_read_timeout(options.header_timeout)
-        .max_buf_size(options.max_header_bytes.max(16 * 1024))
-        .pipeline_flush(true);
+        .max_buf_size(options.max_header_bytes.max(16 * 1024));
     let server = service.server().clone();
     let (trigger, background) = Shutdown::new();
     let extensions = tokio::spawn({
