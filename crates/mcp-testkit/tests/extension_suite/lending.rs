@@ -54,8 +54,6 @@ pub(crate) enum Flaw {
     NoTopic,
     /// The middleware sends its own result type to everyone. (The core stops that with -32603.)
     TypeForEveryone,
-    /// The middleware answers calls without looking at their shape.
-    AnswersUnchecked,
     /// The notification is not sent.
     Silent,
     /// The resource is missing.
@@ -148,9 +146,6 @@ struct Lends {
 impl Middleware for Lends {
     async fn request(&self, cx: Cx, next: Next) -> Result<Outcome, Error> {
         if cx.request().name().is_ok_and(|name| name == "borrow") {
-            if self.flaw != Flaw::AnswersUnchecked {
-                cx.request().arguments()?;
-            }
             match cx.negotiated::<Lending>() {
                 Ok(proof) => return self.loan.outcome(&proof, Loan { days: 14 }),
                 Err(_) if self.flaw == Flaw::TypeForEveryone => {

@@ -117,7 +117,6 @@ async fn careless_input_is_caught() {
     caught(Flaw::Panics, Rule::Robust, "lending/find").await;
     caught(Flaw::FailsInside, Rule::Robust, "lending/find").await;
     caught(Flaw::NotificationPanics, Rule::Robust, "returned").await;
-    caught(Flaw::AnswersUnchecked, Rule::Parameters, "tool borrow").await;
     caught(Flaw::Hangs, Rule::Robust, "lending/find").await;
     caught(Flaw::AgreesToAll, Rule::Settings, r#"{"version":1}"#).await;
 }
