@@ -194,17 +194,13 @@ impl UriTemplate {
             None | Some(Part::Query { .. }) => Some(limit),
             Some(Part::Literal(literal)) => {
                 // The last place where the literal stands, so that the value is as long as it can be;
-                // a simple value may end right where the literal begins.
-                let searched = if greedy {
-                    text
-                } else {
-                    text.get(..(limit + literal.len()).min(text.len())).unwrap_or(within)
-                };
-                searched.rfind(literal.as_str()).filter(|end| *end <= limit)
+                // the value may end right where the literal begins.
+                let end = text.floor_char_boundary(limit + literal.len());
+                text.get(..end)?.rfind(literal.as_str()).filter(|end| *end <= limit)
             }
             Some(Part::Variable { operator, .. }) => match operator.lead() {
-                Some(lead) if greedy => text.rfind(lead),
-                Some(lead) => text.get(..)?.find(lead).filter(|end| *end <= limit),
+                Some(lead) if greedy => within.rfind(lead),
+                Some(lead) => text.find(lead).filter(|end| *end <= limit),
                 None => None,
             },
         }
@@ -337,6 +333,14 @@ mod tests {
             ("x:/s{?q,n}", "x:/s", pairs(&[])),
             ("x:/s{?q,n}", "x:/s?z=1", None),
             ("x:/{+p}{?q}", "x:/a/b?q=1", pairs(&[("p", "a/b"), ("q", "1")])),
+            // What stands in the query says nothing of where the path ends.
+            ("{+p}0{?q}", "x:a0?q=%00", pairs(&[("p", "x:a"), ("q", "\0")])),
+            ("{+p}.md{?q}", "x:a.md?q=b.md", pairs(&[("p", "x:a"), ("q", "b.md")])),
+            ("x:{+p}{.e}{?q}", "x:a.b?q=c.d", pairs(&[("e", "b"), ("p", "a"), ("q", "c.d")])),
+            // A literal that reaches over a reserved character, before text that is no ASCII.
+            ("x:{a}b/{+e}", "x:ab/ü", pairs(&[("a", "a"), ("e", "ü")])),
+            ("x:{a}b/c{.d}", "x:ab/c.ü", pairs(&[("a", "a"), ("d", "ü")])),
+            ("x:{a}bb/{+e}", "x:abb/ü", pairs(&[("a", "a"), ("e", "ü")])),
             ("x:{a}", "x:%zz", None),
             ("x:{a}", "x:%ff", None),
             ("x:{a}", "x:%C3%BC", pairs(&[("a", "ü")])),
