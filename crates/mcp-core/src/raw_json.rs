@@ -198,6 +198,18 @@ impl JsonSchema for RawJson {
     }
 }
 
+/// Takes the line ends out of a JSON text: a [`RawJson`] keeps those that it was written with, and in
+/// messages they would end the message (specification, *Transports → stdio*) or the event.
+///
+/// JSON strings hold them as escapes only, so those that stand there are white space between tokens.
+pub(crate) fn on_one_line(json: &mut [u8]) {
+    for byte in json {
+        if matches!(*byte, b'\n' | b'\r') {
+            *byte = b' ';
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;

@@ -138,11 +138,8 @@ pub(crate) fn message(
         method: method.to_owned(),
         reason: crate::message::without_values(&error),
     })?;
-    // A caller's raw JSON may be written over several lines; line transports need one. Line ends
-    // cannot stand within JSON strings, so they are white space wherever they are.
-    if body.contains(&b'\n') || body.contains(&b'\r') {
-        body.retain(|byte| !matches!(byte, b'\n' | b'\r'));
-    }
+    // A caller's raw JSON may be written over several lines; line transports need one.
+    crate::raw_json::on_one_line(&mut body);
     Ok(Bytes::from(body))
 }
 

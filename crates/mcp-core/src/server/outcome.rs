@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::protocol::{InputRequiredResult, Meta, RequestId, ResultBody};
+use crate::raw_json::on_one_line;
 use crate::server::Fragments;
 use crate::{Error, RawJson};
 
@@ -190,6 +191,7 @@ impl Outcome {
         out.extend_from_slice(br#","id":"#);
         write_json(&mut out, id);
         out.push(b'}');
+        on_one_line(&mut out);
         Bytes::from(out)
     }
 }
@@ -229,6 +231,7 @@ pub(crate) fn error_response(id: Option<&RequestId>, error: &Error) -> Bytes {
     let response = Response { jsonrpc: "2.0", error: error.to_object(), id };
     let mut out = Vec::with_capacity(192);
     write_json(&mut out, &response);
+    on_one_line(&mut out);
     Bytes::from(out)
 }
 
@@ -242,6 +245,7 @@ pub(crate) fn notification<P: Serialize>(method: &str, params: &P) -> Bytes {
     }
     let mut out = Vec::with_capacity(192);
     write_json(&mut out, &Message { jsonrpc: "2.0", method, params });
+    on_one_line(&mut out);
     Bytes::from(out)
 }
 
@@ -258,4 +262,28 @@ pub(crate) fn with_subscription_id(params: &RawJson, id: &RequestId) -> Result<R
     members
         .insert("_meta".to_owned(), RawJson::from_serialize(&meta).map_err(|_| Error::Internal)?);
     RawJson::from_serialize(&members).map_err(|_| Error::Internal)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::CallToolResult;
+
+    #[test]
+    fn messages_are_one_line_whatever_raw_json_they_hold() {
+        let raw = RawJson::from_string("{\r\n \"text\": \"a\\nb\"\n}".to_owned()).unwrap();
+        let mut outcome = Outcome::complete(CallToolResult::structured(&raw).unwrap()).unwrap();
+        outcome.meta_mut().insert_raw("example.com/raw", raw.clone());
+        let fragments = Fragments::new(None).unwrap();
+        let response = outcome.into_response(&RequestId::from(1), &fragments);
+        let error = Error::InvalidParams { message: "no".into(), data: Some(raw.clone()) };
+        let notified = notification("notifications/message", &raw);
+        for bytes in [&response, &error_response(None, &error), &notified] {
+            let text = std::str::from_utf8(bytes).unwrap();
+            assert!(!text.contains(['\n', '\r']), "{text}");
+            let _: serde_json::Value = serde_json::from_str(text).unwrap();
+        }
+        let notified: serde_json::Value = serde_json::from_slice(&notified).unwrap();
+        assert_eq!(notified["params"]["text"], "a\nb", "what strings say is not touched");
+    }
 }
