@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use mcp_core::Shutdown;
-use mcp_core::extension::{Contributions, Extension, ExtensionId, NoSettings, ServerExtension};
+use mcp_core::extension::{
+    Contributions, Extension, ExtensionError, ExtensionId, NoSettings, ServerExtension,
+};
 use mcp_core::server::ServedTool;
 use mcp_http::ServeOptions;
 use mcp_testkit::{HttpConnection, call_tool};
@@ -47,11 +49,13 @@ async fn shutdown_answers_listeners() {
 
 #[tokio::test]
 async fn open_requests_are_finished_and_idle_connections_closed() {
-    let (counts, gate) = (Arc::default(), Arc::new(Semaphore::new(0)));
-    let opened = Arc::clone(&gate);
+    let counts = Arc::default();
+    let [begun, gate] = [0, 0].map(|permits| Arc::new(Semaphore::new(permits)));
+    let (beginning, opened) = (Arc::clone(&begun), Arc::clone(&gate));
     let server = server(&counts)
         .tool(ServedTool::new("gated", move || {
             let gate = Arc::clone(&opened);
+            beginning.add_permits(1);
             async move {
                 gate.acquire().await.map(drop).unwrap();
                 "through"
@@ -66,8 +70,7 @@ async fn open_requests_are_finished_and_idle_connections_closed() {
     let mut untouched = HttpConnection::open(running.address).await.unwrap();
     let mut busy = HttpConnection::open(running.address).await.unwrap();
     busy.send(&mcp(&call_tool("gated", json!({})).id(1))).await.unwrap();
-    // One that is answered later than it shows that the one before was read.
-    while running.send(&mcp(&plain())).await.status() != 200 {}
+    begun.acquire().await.unwrap().forget();
     running.trigger.request();
     idle.expect_close().await.unwrap();
     untouched.expect_close().await.unwrap();
@@ -133,10 +136,7 @@ impl ServerExtension for Worker {
 
     fn contribute(self: Arc<Self>, _: &mut Contributions<Self>) {}
 
-    async fn run(
-        &self,
-        shutdown: Shutdown,
-    ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    async fn run(&self, shutdown: Shutdown) -> Result<(), ExtensionError> {
         let _ended = Ended(Arc::clone(&self.ended));
         shutdown.requested().await;
         if !self.obeys {

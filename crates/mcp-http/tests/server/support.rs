@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use mcp_core::protocol::{ReadResourceResult, TextResourceContents};
 use mcp_core::server::{
     Cx, HandlerError, Limits, RawArgs, ServedPrompt, ServedResource, ServedTool, Server,
     ServerBuilder, State,
@@ -69,9 +70,12 @@ pub fn server(counts: &Arc<Counts>) -> ServerBuilder {
         .shared_state(Arc::clone(counts))
         .tool(ServedTool::new("plain", async || "plain"))
         .tool(ServedTool::new("large", async || "large ".repeat(20_000)))
-        .tool(ServedTool::new("who", async |who: Option<Principal>| {
-            who.map_or("nobody".to_owned(), |who| who.as_str().to_owned())
-        }))
+        .tool(
+            ServedTool::new("who", async |who: Option<Principal>| {
+                who.map_or("nobody".to_owned(), |who| who.as_str().to_owned())
+            })
+            .input_schema(serde_json::from_value(json!({ "type": "object" })).unwrap()),
+        )
         .tool(
             ServedTool::new(
                 "mirrors",
@@ -122,8 +126,10 @@ pub fn server(counts: &Arc<Counts>) -> ServerBuilder {
         .tool(ServedTool::new("panics", async |cx: Cx| -> String {
             panic!("at {}", cx.request().method())
         }))
-        .prompt(ServedPrompt::new("greeting", async || "Hello"))
-        .resource(ServedResource::new("file:///a b", "a b", async || "text"))
+        .prompt(ServedPrompt::new("greeting", async || "Hello".to_owned()))
+        .resource(ServedResource::new("file:///a b", "a b", async || {
+            ReadResourceResult::new(vec![TextResourceContents::new("file:///a b", "text").into()])
+        }))
 }
 
 /// The steps of the tool `floods`, a kilobyte each.
