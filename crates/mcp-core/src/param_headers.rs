@@ -176,22 +176,29 @@ impl ParamHeaders {
         &self,
         arguments: &str,
     ) -> Result<Vec<(&ParamHeader, Option<String>)>, ParamValueError> {
-        self.entries
-            .iter()
-            .map(|entry| {
-                let value = value_at(arguments, &entry.path)?;
-                let text = match value.map(RawValue::get) {
-                    None | Some("null") => None,
-                    Some(raw) => Some(
-                        entry
-                            .kind
-                            .text(raw)
-                            .ok_or_else(|| ParamValueError::Type(entry.name.clone()))?,
-                    ),
-                };
-                Ok((entry, text))
-            })
-            .collect()
+        self.values(arguments).map(|(entry, value)| Ok((entry, value?))).collect()
+    }
+
+    /// As [`extract`](Self::extract), with an outcome for each parameter: one value of a wrong type
+    /// does not hide the others.
+    pub fn values<'a, 'b>(
+        &'a self,
+        arguments: &'b str,
+    ) -> impl Iterator<Item = (&'a ParamHeader, Result<Option<String>, ParamValueError>)> + use<'a, 'b>
+    {
+        self.entries.iter().map(move |entry| (entry, entry.value(arguments)))
+    }
+}
+
+impl ParamHeader {
+    fn value(&self, arguments: &str) -> Result<Option<String>, ParamValueError> {
+        match value_at(arguments, &self.path)?.map(RawValue::get) {
+            None | Some("null") => Ok(None),
+            Some(raw) => match self.kind.text(raw) {
+                Some(text) => Ok(Some(text)),
+                None => Err(ParamValueError::Type(self.name.clone())),
+            },
+        }
     }
 }
 
@@ -308,6 +315,17 @@ mod tests {
         assert!(headers.extract(r#"{"a":{"b":"x"}}"#).is_err());
         assert!(headers.extract(r#"{"a":{"b":9007199254740993}}"#).is_err());
         assert!(headers.extract("[]").is_err());
+    }
+
+    #[test]
+    fn a_value_of_a_wrong_type_hides_no_other() {
+        let headers = parse(
+            r#"{"a":{"type":"integer","x-mcp-header":"A"},"b":{"type":"string","x-mcp-header":"B"}}"#,
+        )
+        .unwrap();
+        let values: Vec<_> = headers.values(r#"{"a":"x","b":"y"}"#).map(|found| found.1).collect();
+        assert_eq!(values, [Err(ParamValueError::Type("A".into())), Ok(Some("y".into()))]);
+        assert!(headers.extract(r#"{"a":"x","b":"y"}"#).is_err());
     }
 
     #[test]

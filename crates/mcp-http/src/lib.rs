@@ -28,7 +28,12 @@ mod server;
 pub mod sse;
 
 #[cfg(feature = "client")]
-pub use client::{HttpTransport, HttpTransportBuilder, HttpTransportError};
+pub use client::{
+    Credentials, CredentialsError, HttpTransport, HttpTransportBuilder, HttpTransportError,
+};
+/// The version that [`HttpTransportBuilder::tls_config`] takes.
+#[cfg(feature = "tls")]
+pub use rustls;
 
 #[cfg(feature = "server")]
 pub use server::{

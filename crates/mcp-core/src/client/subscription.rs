@@ -378,7 +378,9 @@ fn is_passing(error: &ClientError, opening: bool) -> bool {
         ClientError::Rpc(error) => error.code == codes::INTERNAL_ERROR,
         ClientError::Timeout { .. } => true,
         ClientError::Transport(error) => match error {
-            TransportError::Closed => false,
+            TransportError::Closed
+            | TransportError::Redirected { .. }
+            | TransportError::Credentials(_) => false,
             TransportError::ServerExited { .. } => !opening,
             TransportError::Http { status } => *status >= 500 || matches!(*status, 408 | 425 | 429),
             _ => true,

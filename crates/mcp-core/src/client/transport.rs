@@ -153,6 +153,16 @@ pub enum TransportError {
         /// The status code.
         status: u16,
     },
+    /// The server answered with a redirect, which is not followed: it could lead credentials and data
+    /// to somebody else. Connect to the address that it has moved to.
+    #[error("the server answered with a redirect (HTTP status {status}), which is not followed")]
+    Redirected {
+        /// The status code.
+        status: u16,
+    },
+    /// There are no credentials to send.
+    #[error("no credentials: {0}")]
+    Credentials(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// What came is no message.
     #[error("the server sent something that is no message: {0}")]
     Malformed(String),

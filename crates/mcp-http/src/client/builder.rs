@@ -1,14 +1,16 @@
 //! Setting a client transport up.
 
+use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 use http::{Uri, uri::Scheme};
 
-use crate::client::connector::Connector;
-use crate::client::{HeaderHook, HttpTransport};
+use mcp_core::Shutdown;
+
+use crate::client::connector::{ConnectOptions, Connector};
+use crate::client::{Credentials, HeaderHook, HttpTransport};
 
 /// Why a transport cannot be set up.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -17,6 +19,10 @@ pub enum HttpTransportError {
     /// The address is none, or has no host.
     #[error("the address is malformed")]
     Address,
+    /// The address has a user name or a password. They would not be sent: set a header, or
+    /// [`credentials`](HttpTransportBuilder::credentials).
+    #[error("the address must not have a user name or password")]
+    UserInfo,
     /// The address's scheme is not spoken.
     #[error("`{0}:` is not spoken here (`https:` needs the feature `tls`)")]
     Scheme(String),
@@ -29,13 +35,27 @@ pub enum HttpTransportError {
 }
 
 /// Sets an [`HttpTransport`] up.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use mcp_http::HttpTransport;
+///
+/// let transport = HttpTransport::builder("http://127.0.0.1:8080/mcp")
+///     .header("X-Tenant", "blue")
+///     .connect_timeout(Duration::from_secs(3))
+///     .build()?;
+/// # let _ = transport;
+/// # Ok::<(), mcp_http::HttpTransportError>(())
+/// ```
 #[must_use = "a builder does nothing until `build`"]
 pub struct HttpTransportBuilder {
     url: String,
     headers: Vec<(String, String)>,
     hook: Option<HeaderHook>,
+    credentials: Option<Arc<dyn Credentials>>,
     max_message_bytes: usize,
-    connect_timeout: Duration,
+    connect: ConnectOptions,
 }
 
 impl HttpTransportBuilder {
@@ -44,8 +64,9 @@ impl HttpTransportBuilder {
             url: url.to_owned(),
             headers: Vec::new(),
             hook: None,
+            credentials: None,
             max_message_bytes: 16 * 1024 * 1024,
-            connect_timeout: Duration::from_secs(10),
+            connect: ConnectOptions::default(),
         }
     }
 
@@ -55,7 +76,14 @@ impl HttpTransportBuilder {
         self
     }
 
-    /// Calls `hook` on the headers of every request before it is sent: for tokens that change.
+    /// Asks for the `Authorization` of every request, and tells when it was refused: for tokens that
+    /// change.
+    pub fn credentials(mut self, credentials: impl Credentials) -> Self {
+        self.credentials = Some(Arc::new(credentials));
+        self
+    }
+
+    /// Calls `hook` on the headers of every request before it is sent.
     pub fn header_hook(mut self, hook: impl Fn(&mut HeaderMap) + Send + Sync + 'static) -> Self {
         self.hook = Some(Arc::new(hook));
         self
@@ -69,7 +97,16 @@ impl HttpTransportBuilder {
 
     /// How long connecting may take. Default 10 seconds.
     pub fn connect_timeout(mut self, limit: Duration) -> Self {
-        self.connect_timeout = limit;
+        self.connect.timeout = limit;
+        self
+    }
+
+    /// Says whom to trust and what to show over HTTPS: certificate authorities of one's own, client
+    /// certificates. Without it the system's authorities are trusted. The versions of HTTP in it are
+    /// replaced.
+    #[cfg(feature = "tls")]
+    pub fn tls_config(mut self, config: rustls::ClientConfig) -> Self {
+        self.connect.tls = Some(config);
         self
     }
 
@@ -81,6 +118,9 @@ impl HttpTransportBuilder {
         let uri: Uri = self.url.parse().map_err(|_| HttpTransportError::Address)?;
         if uri.host().is_none_or(str::is_empty) {
             return Err(HttpTransportError::Address);
+        }
+        if uri.authority().is_some_and(|authority| authority.as_str().contains('@')) {
+            return Err(HttpTransportError::UserInfo);
         }
         let scheme = uri.scheme().ok_or(HttpTransportError::Address)?;
         let spoken = *scheme == Scheme::HTTP || (*scheme == Scheme::HTTPS && cfg!(feature = "tls"));
@@ -95,13 +135,23 @@ impl HttpTransportBuilder {
             value.set_sensitive(true);
             headers.append(key, value);
         }
+        let (closing, closed) = Shutdown::new();
         Ok(HttpTransport {
-            connector: Connector::new(self.connect_timeout)?,
+            connector: Connector::new(self.connect)?,
             uri,
             headers,
             hook: self.hook,
+            credentials: self.credentials,
             max_message_bytes: self.max_message_bytes,
-            closed: AtomicBool::new(false),
+            closing,
+            closed,
         })
+    }
+}
+
+/// Shows no headers: they may hold secrets. Nor the address, whose query may.
+impl fmt::Debug for HttpTransportBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpTransportBuilder").finish_non_exhaustive()
     }
 }

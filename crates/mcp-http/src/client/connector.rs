@@ -21,31 +21,47 @@ type Connect = hyper_rustls::HttpsConnector<HttpConnector>;
 #[cfg(not(feature = "tls"))]
 type Connect = HttpConnector;
 
+/// How connections are made.
+pub(crate) struct ConnectOptions {
+    pub(crate) timeout: Duration,
+    #[cfg(feature = "tls")]
+    pub(crate) tls: Option<rustls::ClientConfig>,
+}
+
+impl Default for ConnectOptions {
+    fn default() -> Self {
+        Self {
+            timeout: Duration::from_secs(10),
+            #[cfg(feature = "tls")]
+            tls: None,
+        }
+    }
+}
+
+/// For how long a connection that nobody uses is kept: less than servers usually do, because a request
+/// that meets a connection being closed is lost.
+const IDLE: Duration = Duration::from_secs(15);
+/// After how long the system asks whether a silent server is still there. A subscription may be silent
+/// for hours.
+const PROBE: Duration = Duration::from_secs(30);
+
 /// Sends requests over kept connections.
 pub(crate) struct Connector(Client<Connect, OneBody>);
 
 impl Connector {
-    pub(crate) fn new(connect_timeout: Duration) -> Result<Self, HttpTransportError> {
+    pub(crate) fn new(options: ConnectOptions) -> Result<Self, HttpTransportError> {
         let mut http = HttpConnector::new();
         // A request must not wait for the server's acknowledgement of the one before.
         http.set_nodelay(true);
-        http.set_connect_timeout(Some(connect_timeout));
+        http.set_keepalive(Some(PROBE));
+        http.set_keepalive_interval(Some(PROBE));
+        http.set_connect_timeout(Some(options.timeout));
         #[cfg(feature = "tls")]
-        let connect = {
-            http.enforce_http(false);
-            hyper_rustls::HttpsConnectorBuilder::new()
-                .with_provider_and_native_roots(rustls::crypto::ring::default_provider())
-                .map_err(|_| HttpTransportError::Certificates)?
-                .https_or_http()
-                .enable_http1()
-                .wrap_connector(http)
-        };
-        #[cfg(not(feature = "tls"))]
-        let connect = http;
+        let http = secured(http, options.tls)?;
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(Duration::from_secs(30))
-            .build(connect);
+            .pool_idle_timeout(IDLE)
+            .build(http);
         Ok(Self(client))
     }
 
@@ -55,12 +71,54 @@ impl Connector {
     ) -> Result<Response<Incoming>, TransportError> {
         self.0.request(request).await.map_err(|error| {
             if error.is_connect() {
-                TransportError::Connect(Box::new(error))
+                TransportError::Connect(Box::new(ConnectError::of(&error)))
             } else {
                 tracing::debug!(%error, "a request failed");
                 TransportError::Disconnected
             }
         })
+    }
+}
+
+#[cfg(feature = "tls")]
+fn secured(
+    mut http: HttpConnector,
+    config: Option<rustls::ClientConfig>,
+) -> Result<Connect, HttpTransportError> {
+    http.enforce_http(false);
+    let builder = hyper_rustls::HttpsConnectorBuilder::new();
+    let builder = match config {
+        Some(mut config) => {
+            config.alpn_protocols.clear();
+            builder.with_tls_config(config)
+        }
+        None => builder
+            .with_provider_and_native_roots(rustls::crypto::ring::default_provider())
+            .map_err(|_| HttpTransportError::Certificates)?,
+    };
+    Ok(builder.https_or_http().enable_http1().wrap_connector(http))
+}
+
+/// Why a server cannot be reached, in all words there are: the outermost error says nothing.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct ConnectError(String);
+
+impl ConnectError {
+    fn of(error: &hyper_util::client::legacy::Error) -> Self {
+        let mut reasons: Vec<String> = Vec::new();
+        let mut next = std::error::Error::source(error);
+        while let Some(reason) = next {
+            let text = reason.to_string();
+            if reasons.last() != Some(&text) {
+                reasons.push(text);
+            }
+            next = reason.source();
+        }
+        if reasons.is_empty() {
+            reasons.push(error.to_string());
+        }
+        Self(reasons.join(": "))
     }
 }
 

@@ -5,22 +5,25 @@
 mod answer;
 mod builder;
 mod connector;
+mod credentials;
 
 pub use builder::{HttpTransportBuilder, HttpTransportError};
+pub use credentials::{Credentials, CredentialsError};
 
 use std::fmt;
+use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use http::{Method, Request, Response, Uri};
+use http::{Method, Request, Response, StatusCode, Uri};
 use hyper::body::Incoming;
 use mcp_core::client::transport::{
     ClientTransport, MessageStream, OutgoingNotification, OutgoingRequest, TransportError,
 };
 use mcp_core::header_value::encode;
+use mcp_core::{Shutdown, ShutdownTrigger};
 
 use crate::client::connector::{Connector, OneBody};
 
@@ -30,7 +33,7 @@ const NAME: HeaderName = HeaderName::from_static("mcp-name");
 const BOTH_FORMS: HeaderValue = HeaderValue::from_static("application/json, text/event-stream");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
-/// Adds headers to each request, such as a fresh access token.
+/// Changes the headers of each request.
 pub(crate) type HeaderHook = Arc<dyn Fn(&mut HeaderMap) + Send + Sync>;
 
 /// A connection to an MCP endpoint over HTTP.
@@ -50,8 +53,19 @@ pub struct HttpTransport {
     pub(crate) connector: Connector,
     pub(crate) headers: HeaderMap,
     pub(crate) hook: Option<HeaderHook>,
+    pub(crate) credentials: Option<Arc<dyn Credentials>>,
     pub(crate) max_message_bytes: usize,
-    pub(crate) closed: AtomicBool,
+    pub(crate) closing: ShutdownTrigger,
+    pub(crate) closed: Shutdown,
+}
+
+/// What a POST carries.
+struct Outgoing<'a> {
+    method: &'a str,
+    version: &'a str,
+    body: Bytes,
+    name: Option<&'a str>,
+    params: &'a [(String, String)],
 }
 
 impl HttpTransport {
@@ -68,38 +82,67 @@ impl HttpTransport {
         HttpTransportBuilder::new(url)
     }
 
-    async fn post(
-        &self,
-        method: &str,
-        version: &str,
-        body: Bytes,
-        name: Option<&str>,
-        params: &[(String, String)],
-    ) -> Result<Response<Incoming>, TransportError> {
-        if self.closed.load(Ordering::Acquire) {
-            return Err(TransportError::Closed);
+    /// Sends a message; once more if that may help against a refusal.
+    async fn post(&self, outgoing: Outgoing<'_>) -> Result<Response<Incoming>, TransportError> {
+        let response = self.post_once(&outgoing).await?;
+        let (Some(credentials), StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) =
+            (&self.credentials, response.status())
+        else {
+            return Ok(response);
+        };
+        let again = credentials.refused(response.status(), response.headers()).await;
+        if !again.map_err(TransportError::Credentials)? {
+            return Ok(response);
         }
-        let mut request = Request::new(OneBody::new(body));
+        drop(response);
+        self.post_once(&outgoing).await
+    }
+
+    async fn post_once(
+        &self,
+        outgoing: &Outgoing<'_>,
+    ) -> Result<Response<Incoming>, TransportError> {
+        let mut request = Request::new(OneBody::new(outgoing.body.clone()));
         *request.method_mut() = Method::POST;
         *request.uri_mut() = self.uri.clone();
         let headers = request.headers_mut();
         headers.clone_from(&self.headers);
         headers.insert(header::CONTENT_TYPE, JSON);
         headers.insert(header::ACCEPT, BOTH_FORMS);
-        headers.insert(PROTOCOL_VERSION, value(version)?);
-        headers.insert(METHOD, value(method)?);
-        if let Some(name) = name {
+        headers.insert(PROTOCOL_VERSION, value(outgoing.version)?);
+        headers.insert(METHOD, value(outgoing.method)?);
+        if let Some(name) = outgoing.name {
             headers.insert(NAME, value(&encode(name))?);
         }
-        for (name, param) in params {
+        for (name, param) in outgoing.params {
             let key = HeaderName::from_bytes(format!("mcp-param-{name}").as_bytes())
                 .map_err(|_| TransportError::Malformed("a header name of a tool".to_owned()))?;
             headers.insert(key, value(&encode(param))?);
+        }
+        if let Some(credentials) = &self.credentials {
+            let authorization =
+                credentials.authorization().await.map_err(TransportError::Credentials)?;
+            if let Some(mut authorization) = authorization {
+                authorization.set_sensitive(true);
+                headers.insert(header::AUTHORIZATION, authorization);
+            }
         }
         if let Some(hook) = &self.hook {
             hook(headers);
         }
         self.connector.send(request).await
+    }
+
+    /// Does something until the transport is closed.
+    async fn unless_closed<T>(
+        &self,
+        doing: impl Future<Output = Result<T, TransportError>>,
+    ) -> Result<T, TransportError> {
+        tokio::select! {
+            biased;
+            () = self.closed.requested() => Err(TransportError::Closed),
+            done = doing => done,
+        }
     }
 }
 
@@ -111,22 +154,33 @@ fn value(text: &str) -> Result<HeaderValue, TransportError> {
 #[async_trait]
 impl ClientTransport for HttpTransport {
     async fn request(&self, request: OutgoingRequest) -> Result<MessageStream, TransportError> {
-        let response = self
-            .post(
-                &request.method,
-                &request.protocol_version,
-                request.body,
-                request.name.as_deref(),
-                &request.param_headers,
-            )
-            .await?;
-        answer::messages(response, self.max_message_bytes).await
+        self.unless_closed(async {
+            let outgoing = Outgoing {
+                method: &request.method,
+                version: &request.protocol_version,
+                body: request.body,
+                name: request.name.as_deref(),
+                params: &request.param_headers,
+            };
+            let response = self.post(outgoing).await?;
+            answer::messages(response, self.max_message_bytes, &self.closed).await
+        })
+        .await
     }
 
     async fn notify(&self, notification: OutgoingNotification) -> Result<(), TransportError> {
-        let OutgoingNotification { method, body, protocol_version } = notification;
-        let response = self.post(&method, &protocol_version, body, None, &[]).await?;
-        answer::accepted(response, self.max_message_bytes).await
+        self.unless_closed(async {
+            let outgoing = Outgoing {
+                method: &notification.method,
+                version: &notification.protocol_version,
+                body: notification.body,
+                name: None,
+                params: &[],
+            };
+            let response = self.post(outgoing).await?;
+            answer::accepted(response, self.max_message_bytes).await
+        })
+        .await
     }
 
     fn mirrors_parameters(&self) -> bool {
@@ -134,7 +188,7 @@ impl ClientTransport for HttpTransport {
     }
 
     async fn close(&self) {
-        self.closed.store(true, Ordering::Release);
+        self.closing.request();
     }
 }
 

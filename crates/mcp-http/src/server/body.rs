@@ -20,8 +20,9 @@ pub(crate) enum ReadError {
     Broken,
 }
 
-/// Reads a body of at most `limit` bytes into one piece.
-pub(crate) async fn read<B>(body: B, limit: usize) -> Result<Vec<u8>, ReadError>
+/// Reads a body of at most `limit` bytes into one piece. What is too long is read and dropped before
+/// it is refused if `may_discard`.
+pub(crate) async fn read<B>(body: B, limit: usize, may_discard: bool) -> Result<Vec<u8>, ReadError>
 where
     B: Body,
     B::Error: fmt::Display,
@@ -29,6 +30,9 @@ where
     let mut body = pin!(body);
     let hint = body.size_hint();
     if hint.lower() > limit as u64 {
+        if may_discard {
+            discard(body).await;
+        }
         return Err(ReadError::TooLarge);
     }
     // A client may promise more than it sends: no more than 64 KiB are set aside on its word.
@@ -41,6 +45,8 @@ where
         })?;
         let Ok(mut data) = frame.into_data() else { continue };
         if message.len() + data.remaining() > limit {
+            drop((data, message));
+            discard(body).await;
             return Err(ReadError::TooLarge);
         }
         while data.has_remaining() {
@@ -53,7 +59,35 @@ where
     Ok(message)
 }
 
-/// The body of an answer.
+/// As much of a refused body is read and dropped, for as long.
+const DISCARDED: usize = 16 * 1024 * 1024;
+const DISCARDING: Duration = Duration::from_secs(1);
+
+/// Reads a body for nothing, within bounds.
+///
+/// A connection that is closed while its client still sends is reset, and the reset can overtake the
+/// answer: the client would see a broken connection instead of the reason.
+pub(crate) async fn discard<B: Body>(body: B) {
+    if body.is_end_stream() {
+        return;
+    }
+    let mut body = pin!(body);
+    let mut left = DISCARDED;
+    let reading = async {
+        while let Some(Ok(frame)) = poll_fn(|context| body.as_mut().poll_frame(context)).await {
+            let length = frame.data_ref().map_or(0, Buf::remaining);
+            match left.checked_sub(length) {
+                Some(rest) => left = rest,
+                None => return,
+            }
+        }
+    };
+    let _ = tokio::time::timeout(DISCARDING, reading).await;
+}
+
+/// The body of an answer: empty, one piece, or a stream of events.
+///
+/// Dropping a stream of events cancels the request that it answers.
 pub struct HttpBody(Kind);
 
 enum Kind {

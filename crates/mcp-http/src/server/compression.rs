@@ -9,7 +9,10 @@ use http::header::{self, HeaderValue};
 use http::{HeaderMap, Response, StatusCode};
 
 use super::body::HttpBody;
-use super::respond;
+use super::{headers, respond};
+
+const GZIP: HeaderValue = HeaderValue::from_static("gzip");
+const ACCEPT_ENCODING: HeaderValue = HeaderValue::from_static("Accept-Encoding");
 
 /// Whether the client takes gzip.
 pub(crate) fn is_accepted(headers: &HeaderMap) -> bool {
@@ -18,28 +21,32 @@ pub(crate) fn is_accepted(headers: &HeaderMap) -> bool {
             value.split(',').any(|coding| {
                 let mut parts = coding.split(';').map(str::trim);
                 let name = parts.next().unwrap_or_default();
-                let refused = parts.any(|parameter| {
-                    parameter.strip_prefix("q=").is_some_and(|weight| {
-                        weight.trim().parse::<f32>().is_ok_and(|weight| weight <= 0.0)
-                    })
-                });
-                name.eq_ignore_ascii_case("gzip") && !refused
+                name.eq_ignore_ascii_case("gzip") && parts.all(headers::is_wanted)
             })
         })
     })
 }
 
-/// The compressed answer, or `None` if it would not be shorter.
-pub(crate) fn gzip(status: StatusCode, body: &Bytes) -> Option<Response<HttpBody>> {
+/// A JSON answer, compressed if it has `least` bytes and becomes shorter by it.
+pub(crate) fn json(status: StatusCode, body: Bytes, least: usize) -> Response<HttpBody> {
+    if body.len() < least {
+        return respond::json(status, body);
+    }
+    let mut response = match gzip(&body) {
+        Some(compressed) => {
+            let mut response = respond::json(status, compressed);
+            response.headers_mut().insert(header::CONTENT_ENCODING, GZIP);
+            response
+        }
+        None => respond::json(status, body),
+    };
+    response.headers_mut().append(header::VARY, ACCEPT_ENCODING);
+    response
+}
+
+fn gzip(body: &Bytes) -> Option<Bytes> {
     let mut encoder = GzEncoder::new(Vec::with_capacity(body.len() / 4), Compression::fast());
     encoder.write_all(body).ok()?;
     let compressed = encoder.finish().ok()?;
-    if compressed.len() >= body.len() {
-        return None;
-    }
-    let mut response = respond::json(status, compressed.into());
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
-    headers.insert(header::VARY, HeaderValue::from_static("Accept-Encoding"));
-    Some(response)
+    (compressed.len() < body.len()).then(|| compressed.into())
 }

@@ -1,6 +1,7 @@
 //! Documents beside the endpoint: rendered once, revalidated by `ETag`.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -10,9 +11,8 @@ use mcp_core::extension::Document;
 use mcp_core::server::Server;
 
 use super::body::HttpBody;
-use super::respond;
+use super::{cors, respond};
 
-const ANYONE: HeaderValue = HeaderValue::from_static("*");
 const REVALIDATE: HeaderValue = HeaderValue::from_static("public, max-age=60");
 const READ_ONLY: HeaderValue = HeaderValue::from_static("GET, HEAD");
 
@@ -38,23 +38,27 @@ impl Rendered {
         self.document.path()
     }
 
-    fn current(&self, server: &Server) -> Arc<Cached> {
+    /// What the document says now; `None` if it cannot be rendered.
+    fn current(&self, server: &Server) -> Option<Arc<Cached>> {
         let revision = server.revision();
         let mut cached = self.cached.lock().unwrap_or_else(PoisonError::into_inner);
-        match &*cached {
-            Some(cached) if cached.revision == revision => Arc::clone(cached),
-            _ => {
-                let bytes = self.document.render(&server.view()).bytes;
-                let mut hasher = DefaultHasher::new();
-                bytes.hash(&mut hasher);
-                let etag = format!("\"{:016x}-{:x}\"", hasher.finish(), bytes.len());
-                let etag =
-                    HeaderValue::from_str(&etag).unwrap_or(HeaderValue::from_static("\"-\""));
-                let fresh = Arc::new(Cached { revision, bytes, etag });
-                *cached = Some(Arc::clone(&fresh));
-                fresh
-            }
+        if let Some(cached) = &*cached
+            && cached.revision == revision
+        {
+            return Some(Arc::clone(cached));
         }
+        let render = AssertUnwindSafe(|| self.document.render(&server.view()).bytes);
+        let Ok(bytes) = catch_unwind(render) else {
+            tracing::error!(path = self.path(), "a document could not be rendered: it panicked");
+            return None;
+        };
+        let mut hasher = DefaultHasher::new();
+        bytes.hash(&mut hasher);
+        let etag = format!("\"{:016x}-{:x}\"", hasher.finish(), bytes.len());
+        let etag = HeaderValue::from_str(&etag).ok()?;
+        let fresh = Arc::new(Cached { revision, bytes, etag });
+        *cached = Some(Arc::clone(&fresh));
+        Some(fresh)
     }
 
     pub(crate) fn answer(
@@ -63,37 +67,55 @@ impl Rendered {
         method: &Method,
         headers: &HeaderMap,
     ) -> Response<HttpBody> {
-        if method != Method::GET && method != Method::HEAD {
-            let mut response =
-                respond::refused(StatusCode::METHOD_NOT_ALLOWED, "this document can only be read");
-            response.headers_mut().insert(header::ALLOW, READ_ONLY);
-            return response;
-        }
-        let current = self.current(server);
-        let known = headers.get_all(header::IF_NONE_MATCH).iter().any(|tags| {
-            tags.to_str().is_ok_and(|tags| {
-                tags.split(',').map(str::trim).any(|tag| {
-                    tag == "*" || tag.trim_start_matches("W/").as_bytes() == current.etag.as_bytes()
-                })
-            })
-        });
-        let mut response = if known {
+        let mut response = match *method {
+            Method::GET | Method::HEAD => match self.current(server) {
+                Some(current) => self.read(&current, method, headers),
+                None => respond::internal(),
+            },
+            Method::OPTIONS => cors::document_preflight(),
+            _ => {
+                let mut response = respond::refused(
+                    StatusCode::METHOD_NOT_ALLOWED,
+                    "this document can only be read",
+                );
+                response.headers_mut().insert(header::ALLOW, READ_ONLY);
+                response
+            }
+        };
+        cors::allow_anyone(response.headers_mut());
+        response
+    }
+
+    fn read(&self, current: &Cached, method: &Method, headers: &HeaderMap) -> Response<HttpBody> {
+        let mut response = if is_known(headers, &current.etag) {
             respond::bare(StatusCode::NOT_MODIFIED)
         } else {
-            let body = if method == Method::HEAD {
-                HttpBody::empty()
-            } else {
-                HttpBody::whole(current.bytes.clone())
-            };
+            let is_head = method == Method::HEAD;
+            let body =
+                if is_head { HttpBody::empty() } else { HttpBody::whole(current.bytes.clone()) };
             let mut response = Response::new(body);
+            let headers = response.headers_mut();
             let kind = HeaderValue::from_str(self.document.content_type()).unwrap_or(respond::JSON);
-            response.headers_mut().insert(header::CONTENT_TYPE, kind);
+            headers.insert(header::CONTENT_TYPE, kind);
+            if is_head {
+                headers.insert(header::CONTENT_LENGTH, current.bytes.len().into());
+            }
             response
         };
         let headers = response.headers_mut();
         headers.insert(header::ETAG, current.etag.clone());
         headers.insert(header::CACHE_CONTROL, REVALIDATE);
-        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, ANYONE);
         response
     }
+}
+
+/// Whether the client has this version already. RFC 9110, section 13.1.2: the comparison is weak.
+fn is_known(headers: &HeaderMap, etag: &HeaderValue) -> bool {
+    headers.get_all(header::IF_NONE_MATCH).iter().any(|tags| {
+        tags.to_str().is_ok_and(|tags| {
+            tags.split(',').map(str::trim).any(|tag| {
+                tag == "*" || tag.strip_prefix("W/").unwrap_or(tag).as_bytes() == etag.as_bytes()
+            })
+        })
+    })
 }

@@ -9,7 +9,8 @@ use http::{HeaderMap, Uri, header};
 #[derive(Debug, Clone)]
 pub(crate) struct Guard {
     hosts: Allowed,
-    origins: Allowed,
+    /// Beside loopback ones.
+    origins: Vec<Box<str>>,
 }
 
 #[derive(Debug, Clone)]
@@ -28,58 +29,61 @@ pub(crate) enum Denied {
 
 impl Default for Guard {
     fn default() -> Self {
-        Self { hosts: Allowed::Listed(Vec::new()), origins: Allowed::Listed(Vec::new()) }
+        Self { hosts: Allowed::Listed(Vec::new()), origins: Vec::new() }
     }
 }
 
 impl Guard {
     pub(crate) fn allow_host(&mut self, host: &str) {
-        allow(&mut self.hosts, host);
+        if let Allowed::Listed(listed) = &mut self.hosts {
+            listed.push(normal(host));
+        }
     }
 
     pub(crate) fn allow_origin(&mut self, origin: &str) {
-        allow(&mut self.origins, origin);
+        self.origins.push(normal(origin));
     }
 
     pub(crate) fn allow_any_host(&mut self) {
         self.hosts = Allowed::Any;
     }
 
-    pub(crate) fn check(&self, uri: &Uri, headers: &HeaderMap) -> Result<(), Denied> {
-        if let Allowed::Listed(listed) = &self.hosts {
-            let mut hosts = headers.get_all(header::HOST).iter();
-            let host = match (hosts.next(), hosts.next()) {
-                (Some(host), None) => host.to_str().ok(),
-                // HTTP/2 has the host in the address instead.
-                (None, None) => uri.authority().map(http::uri::Authority::as_str),
-                _ => None,
-            };
-            if !host.is_some_and(|host| is_loopback(host) || has(listed, host)) {
-                return Err(Denied::Host);
+    /// Whether the request is for a host that is answered.
+    pub(crate) fn check_host(&self, uri: &Uri, headers: &HeaderMap) -> Result<(), Denied> {
+        let Allowed::Listed(listed) = &self.hosts else { return Ok(()) };
+        let is_allowed = |host: &str| is_loopback(host) || has(listed, host);
+        let mut hosts = headers.get_all(header::HOST).iter();
+        let (first, second) = (hosts.next(), hosts.next());
+        // HTTP/2 has the host in the address, HTTP/1.1 can have it there as well.
+        let addressed = uri.authority().map(http::uri::Authority::as_str);
+        let allowed = match (first, addressed) {
+            _ if second.is_some() => false,
+            (None, None) => false,
+            (host, addressed) => {
+                host.is_none_or(|host| host.to_str().is_ok_and(is_allowed))
+                    && addressed.is_none_or(is_allowed)
             }
-        }
-        if let Allowed::Listed(listed) = &self.origins {
-            for origin in headers.get_all(header::ORIGIN) {
-                let allowed = origin.to_str().is_ok_and(|origin| {
-                    has(listed, origin)
-                        || origin
-                            .strip_prefix("http://")
-                            .or_else(|| origin.strip_prefix("https://"))
-                            .is_some_and(is_loopback)
-                });
-                if !allowed {
-                    return Err(Denied::Origin);
-                }
-            }
-        }
-        Ok(())
+        };
+        if allowed { Ok(()) } else { Err(Denied::Host) }
+    }
+
+    /// Whether the request comes from no page, or from one that may ask.
+    pub(crate) fn check_origin(&self, headers: &HeaderMap) -> Result<(), Denied> {
+        let allowed = headers.get_all(header::ORIGIN).iter().all(|origin| {
+            origin.to_str().is_ok_and(|origin| {
+                has(&self.origins, origin)
+                    || origin
+                        .strip_prefix("http://")
+                        .or_else(|| origin.strip_prefix("https://"))
+                        .is_some_and(is_loopback)
+            })
+        });
+        if allowed { Ok(()) } else { Err(Denied::Origin) }
     }
 }
 
-fn allow(allowed: &mut Allowed, name: &str) {
-    if let Allowed::Listed(listed) = allowed {
-        listed.push(name.trim_end_matches('/').to_ascii_lowercase().into());
-    }
+fn normal(name: &str) -> Box<str> {
+    name.trim_end_matches('/').to_ascii_lowercase().into()
 }
 
 fn has(listed: &[Box<str>], name: &str) -> bool {
@@ -116,7 +120,8 @@ mod tests {
         if let Some(origin) = origin {
             headers.insert(header::ORIGIN, HeaderValue::from_str(origin).unwrap());
         }
-        guard.check(&Uri::from_static("/mcp"), &headers)
+        guard.check_host(&Uri::from_static("/mcp"), &headers)?;
+        guard.check_origin(&headers)
     }
 
     #[test]
@@ -163,6 +168,33 @@ mod tests {
         headers.append(header::HOST, HeaderValue::from_static("localhost"));
         headers.append(header::HOST, HeaderValue::from_static("localhost"));
         let uri = Uri::from_static("/mcp");
-        assert_eq!(Guard::default().check(&uri, &headers), Err(Denied::Host));
+        assert_eq!(Guard::default().check_host(&uri, &headers), Err(Denied::Host));
+    }
+
+    #[test]
+    fn the_host_in_the_address_counts_too() {
+        let host = |host| HeaderMap::from_iter([(header::HOST, HeaderValue::from_static(host))]);
+        let guard = Guard::default();
+        for (uri, headers, expected) in [
+            ("http://localhost/mcp", HeaderMap::new(), Ok(())),
+            ("http://localhost/mcp", host("localhost:80"), Ok(())),
+            ("http://evil.example/mcp", HeaderMap::new(), Err(Denied::Host)),
+            ("http://evil.example/mcp", host("localhost"), Err(Denied::Host)),
+            ("http://localhost/mcp", host("evil.example"), Err(Denied::Host)),
+        ] {
+            assert_eq!(guard.check_host(&Uri::from_static(uri), &headers), expected, "{uri}");
+        }
+    }
+
+    #[test]
+    fn each_of_several_origins_must_be_allowed() {
+        let mut headers = HeaderMap::new();
+        headers.append(header::ORIGIN, HeaderValue::from_static("http://localhost"));
+        assert_eq!(Guard::default().check_origin(&headers), Ok(()));
+        headers.append(header::ORIGIN, HeaderValue::from_static("https://evil.example"));
+        assert_eq!(Guard::default().check_origin(&headers), Err(Denied::Origin));
+        let odd = HeaderValue::from_bytes(b"http://localhost\xff").unwrap();
+        let headers = HeaderMap::from_iter([(header::ORIGIN, odd)]);
+        assert_eq!(Guard::default().check_origin(&headers), Err(Denied::Origin));
     }
 }

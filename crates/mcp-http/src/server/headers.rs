@@ -28,16 +28,15 @@ pub(crate) fn check(
     if trimmed(method) != request.method().as_bytes() {
         return Err(differs("Mcp-Method"));
     }
-    if let Some(name) = server.routing_name(request) {
-        // Without the member in the body the method itself says what is wrong.
-        if let Some(name) = name {
-            let header = one(headers, &NAME, "Mcp-Name")?;
-            if decoded(header, "Mcp-Name")? != name {
+    match server.routing_name(request) {
+        Some(Some(name)) => {
+            if decoded(one(headers, &NAME, "Mcp-Name")?, "Mcp-Name")? != name {
                 return Err(differs("Mcp-Name"));
             }
         }
-    } else if headers.contains_key(&NAME) {
-        one(headers, &NAME, "Mcp-Name")?;
+        // The body lacks what the header mirrors. Without the header the method says so.
+        Some(None) if headers.contains_key(&NAME) => return Err(differs("Mcp-Name")),
+        _ => {}
     }
     server
         .with_param_headers(request, |params| check_params(request, params, headers))
@@ -49,21 +48,23 @@ fn check_params(
     params: &mcp_core::param_headers::ParamHeaders,
     headers: &HeaderMap,
 ) -> Result<(), Error> {
-    // Arguments that do not fit the schema are for the tool to answer: a model may mend them.
-    let Ok(values) = params.extract(request.arguments()?) else { return Ok(()) };
-    for (param, value) in values {
+    // Arguments that are no object are for the method to refuse.
+    let Ok(arguments) = request.arguments() else { return Ok(()) };
+    for (param, value) in params.values(arguments) {
         let name = format!("Mcp-Param-{}", param.name);
-        let header = match (headers.contains_key(&name), &value) {
-            (false, None) => continue,
-            (false, Some(_)) => return Err(missing(&name)),
-            (true, _) => {
-                let key = HeaderName::from_bytes(name.as_bytes())
-                    .map_err(|_| Error::HeaderMismatch(format!("`{name}` is no header name")))?;
-                decoded(one(headers, &key, &name)?, &name)?.into_owned()
+        let key = HeaderName::from_bytes(name.as_bytes())
+            .map_err(|_| Error::HeaderMismatch(format!("`{name}` is no header name")))?;
+        match (headers.contains_key(&key), value) {
+            // A value of another type than the parameter's cannot be mirrored; the tool refuses it.
+            (false, Ok(None) | Err(_)) => {}
+            (false, Ok(Some(_))) => return Err(missing(&name)),
+            (true, Ok(Some(value))) => {
+                let header = decoded(one(headers, &key, &name)?, &name)?;
+                if !param.kind.same(&header, &value) {
+                    return Err(differs(&name));
+                }
             }
-        };
-        if !value.is_some_and(|value| param.kind.same(&header, &value)) {
-            return Err(differs(&name));
+            (true, Ok(None) | Err(_)) => return Err(differs(&name)),
         }
     }
     Ok(())
@@ -139,18 +140,22 @@ fn takes(headers: &HeaderMap, kind: &str, subtype: &str) -> bool {
                 _ if range_kind == "*" && range_subtype == "*" => 1,
                 _ => continue,
             };
-            let wanted = parts.all(|parameter| match parameter.split_once('=') {
-                Some((name, weight)) if name.trim().eq_ignore_ascii_case("q") => {
-                    weight.trim().parse::<f32>().is_ok_and(|weight| weight > 0.0)
-                }
-                _ => true,
-            });
             if specificity > best.0 {
-                best = (specificity, wanted);
+                best = (specificity, parts.all(is_wanted));
             }
         }
     }
     best.1
+}
+
+/// Whether a parameter of what a client accepts leaves it acceptable: a weight of zero does not.
+pub(crate) fn is_wanted(parameter: &str) -> bool {
+    match parameter.split_once('=') {
+        Some((name, weight)) if name.trim().eq_ignore_ascii_case("q") => {
+            weight.trim().parse::<f32>().is_ok_and(|weight| weight > 0.0)
+        }
+        _ => true,
+    }
 }
 
 #[cfg(test)]

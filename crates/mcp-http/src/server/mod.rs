@@ -4,8 +4,10 @@
 //! (do they agree with the body), the core, `body` out.
 
 mod body;
+mod builder;
 #[cfg(feature = "compression")]
 mod compression;
+mod cors;
 mod documents;
 mod guard;
 mod headers;
@@ -14,5 +16,6 @@ mod serve;
 mod service;
 
 pub use body::HttpBody;
+pub use builder::{AuthenticateError, HttpServiceBuilder};
 pub use serve::{ServeOptions, serve, serve_with};
-pub use service::{AuthenticateError, HttpService, HttpServiceBuilder};
+pub use service::HttpService;

@@ -48,6 +48,12 @@ pub(crate) fn rejected(status: StatusCode, rejection: &Rejection) -> Response<Ht
     json(status, rejection.to_response().body)
 }
 
+/// A failure that is the server's own.
+pub(crate) fn internal() -> Response<HttpBody> {
+    let rejection = Rejection { id: None, error: Error::Internal };
+    rejected(StatusCode::INTERNAL_SERVER_ERROR, &rejection)
+}
+
 /// The status of a JSON-RPC response.
 ///
 /// What was found before a method was reached, and the errors that the transport's page names, have

@@ -9,19 +9,37 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use mcp_core::Shutdown;
-use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 use super::service::HttpService;
 
+/// Where the endpoint is if nobody says otherwise.
+const DEFAULT_PATH: &str = "/mcp";
+/// hyper wants room for 8 KiB; with less than this, large messages are read in small pieces.
+const SMALLEST_BUFFER: usize = 16 * 1024;
+
 /// The bounds of [`serve_with`].
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use mcp_http::ServeOptions;
+///
+/// let options = ServeOptions { drain: Duration::from_secs(60), ..ServeOptions::default() };
+/// assert_eq!(options.connections, 10_000);
+/// ```
 #[derive(Debug, Clone)]
 pub struct ServeOptions {
     /// Open connections; more wait to be accepted. Default 10,000.
     pub connections: usize,
-    /// How long a client may take to send a request's head. Default 30 seconds.
+    /// How long a client may take to send a request's head, and how long a connection may be idle
+    /// between two requests; then it is closed. Default 30 seconds.
     pub header_timeout: Duration,
-    /// Bytes of a request's head; a longer one answers 431. Default 64 KiB.
+    /// Bytes of a request's head; a longer one answers 431, as does one of more than 100 headers.
+    /// Default 64 KiB, at least 16 KiB.
     pub max_header_bytes: usize,
     /// How long open requests may go on after shutdown was requested. Default 10 seconds.
     pub drain: Duration,
@@ -38,7 +56,7 @@ impl Default for ServeOptions {
     }
 }
 
-/// Serves HTTP/1.1 on `listener` until `shutdown`, with the default bounds.
+/// Serves HTTP/1.1 on `listener` until `shutdown`, with the default bounds: see [`serve_with`].
 ///
 /// # Errors
 /// If the listener is not usable.
@@ -52,8 +70,16 @@ pub async fn serve(
 
 /// Serves HTTP/1.1 on `listener` until `shutdown`.
 ///
-/// Then no more connections are accepted, subscriptions end with their final answer, and open requests
-/// have time to finish. The extensions' background work runs as long.
+/// The endpoint is `/mcp` unless the service has a [path](crate::HttpServiceBuilder::path) of its own;
+/// the server's documents are at theirs.
+///
+/// On shutdown no more connections are accepted, subscriptions end with their final answer, and open
+/// requests have [`ServeOptions::drain`] to finish; then they are dropped, which cancels them. The
+/// extensions' background work goes on until then, and has as long to end. Dropping the future stops
+/// everything at once.
+///
+/// HTTP/2 would double what the crate depends on for connections that a proxy in front ends anyway; who
+/// needs it mounts the service in axum.
 ///
 /// # Errors
 /// If the listener is not usable.
@@ -64,30 +90,39 @@ pub async fn serve_with(
     options: ServeOptions,
 ) -> io::Result<()> {
     listener.local_addr()?;
+    // No `pipeline_flush`: it writes nothing while the next request is waiting to be read, which
+    // holds streams up, and it buffers without bounds for clients that do not read.
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
         .header_read_timeout(options.header_timeout)
-        .max_buf_size(options.max_header_bytes.max(16 * 1024));
+        .max_buf_size(options.max_header_bytes.max(SMALLEST_BUFFER));
+    let service = service.or_at(DEFAULT_PATH);
     let server = service.server().clone();
-    let (trigger, background) = Shutdown::new();
-    let extensions = tokio::spawn({
+    let (background_trigger, background) = Shutdown::new();
+    // Sets of tasks, because they are aborted with this future.
+    let mut extensions = JoinSet::new();
+    extensions.spawn({
         let server = server.clone();
         async move { server.run_extensions(background).await }
     });
     let graceful = GracefulShutdown::new();
     let places = Arc::new(Semaphore::new(options.connections));
+    let mut connections = JoinSet::new();
     loop {
-        let accepted = tokio::select! {
+        let (stream, place) = tokio::select! {
             () = shutdown.requested() => break,
-            accepted = accept(&listener, &places) => accepted,
+            Some(_) = connections.join_next() => continue,
+            accepted = accept(&listener, &places) => match accepted {
+                Some(accepted) => accepted,
+                None => continue,
+            },
         };
-        let Some((stream, place)) = accepted else { continue };
         // An answer must not wait for the client's acknowledgement of the one before.
         let _ = stream.set_nodelay(true);
         let connection =
             http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service.clone()));
         let connection = graceful.watch(connection);
-        tokio::spawn(async move {
+        connections.spawn(async move {
             if let Err(error) = connection.await {
                 tracing::debug!(%error, "a connection ended with an error");
             }
@@ -96,20 +131,22 @@ pub async fn serve_with(
     }
     drop(listener);
     server.end_subscriptions();
-    if tokio::time::timeout(options.drain, graceful.shutdown()).await.is_err() {
+    if timeout(options.drain, graceful.shutdown()).await.is_err() {
         tracing::warn!("requests were still open when the time to finish was over");
     }
-    trigger.request();
-    if tokio::time::timeout(options.drain, extensions).await.is_err() {
+    connections.shutdown().await;
+    background_trigger.request();
+    if timeout(options.drain, extensions.join_next()).await.is_err() {
         tracing::warn!("an extension's background work did not end in time");
     }
+    extensions.shutdown().await;
     Ok(())
 }
 
 async fn accept(
     listener: &TcpListener,
     places: &Arc<Semaphore>,
-) -> Option<(tokio::net::TcpStream, tokio::sync::OwnedSemaphorePermit)> {
+) -> Option<(TcpStream, OwnedSemaphorePermit)> {
     let place = Arc::clone(places).acquire_owned().await.ok()?;
     match listener.accept().await {
         Ok((stream, _)) => Some((stream, place)),

@@ -9,17 +9,19 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Buf;
-use http::header::{self, HeaderName, HeaderValue};
+use http::header::{self, HeaderValue};
 use http::request::Parts;
 use http::{Method, Request, Response, StatusCode};
 use http_body::Body;
-use mcp_core::server::{RequestContext, Server, ServerMessage};
-use mcp_core::{ClientMessage, Error, IncomingRequest, Principal, Rejection};
+use mcp_core::protocol::methods;
+use mcp_core::server::{Exchange, RequestContext, Server, ServerMessage};
+use mcp_core::{ClientMessage, IncomingRequest, Principal, Rejection};
 
 use super::body::{self, HttpBody, ReadError};
+use super::builder::{Authenticate, AuthenticateError, HttpServiceBuilder};
 use super::documents::Rendered;
 use super::guard::{Denied, Guard};
-use super::{headers, respond};
+use super::{cors, headers, respond};
 
 /// An MCP endpoint as a [`tower_service::Service`].
 ///
@@ -31,43 +33,31 @@ use super::{headers, respond};
 /// # }
 /// ```
 ///
+/// A server whose extensions publish documents is mounted with
+/// [`path`](HttpServiceBuilder::path) as the fallback, so that the documents are at their own paths.
+///
 /// By default only this machine may ask: hosts and origins other than loopback ones are refused with
 /// 403. See [`HttpServiceBuilder::allow_host`] and [`HttpServiceBuilder::allow_origin`].
 #[derive(Clone)]
 pub struct HttpService {
     inner: Arc<Inner>,
+    /// The endpoint's path if none was set.
+    default_path: Option<&'static str>,
 }
 
-struct Inner {
-    server: Server,
-    guard: Guard,
-    path: Option<Box<str>>,
-    documents: Vec<Rendered>,
-    max_body_bytes: usize,
-    body_timeout: Duration,
-    keep_alive: Duration,
-    expose_parts: bool,
-    authenticate: Option<Authenticate>,
+pub(crate) struct Inner {
+    pub(crate) server: Server,
+    pub(crate) guard: Guard,
+    pub(crate) path: Option<Box<str>>,
+    pub(crate) documents: Vec<Rendered>,
+    pub(crate) max_body_bytes: usize,
+    pub(crate) body_timeout: Duration,
+    pub(crate) keep_alive: Duration,
+    pub(crate) json_only: bool,
+    pub(crate) expose_parts: bool,
+    pub(crate) authenticate: Option<Authenticate>,
     #[cfg(feature = "compression")]
-    compress_from: Option<usize>,
-}
-
-type Authenticate =
-    Arc<dyn Fn(&Parts) -> Result<Option<Principal>, AuthenticateError> + Send + Sync>;
-
-/// Why a caller is turned away before its message is read.
-#[derive(Debug, Clone)]
-pub struct AuthenticateError {
-    /// 401 or 403, most often.
-    pub status: StatusCode,
-    /// The value of `WWW-Authenticate`, if any.
-    pub challenge: Option<HeaderValue>,
-}
-
-/// Sets an [`HttpService`] up.
-#[must_use = "a builder does nothing until `build`"]
-pub struct HttpServiceBuilder {
-    inner: Inner,
+    pub(crate) compress_from: Option<usize>,
 }
 
 impl HttpService {
@@ -79,105 +69,23 @@ impl HttpService {
 
     /// Begins to set an endpoint up.
     pub fn builder(server: Server) -> HttpServiceBuilder {
-        let documents = server.documents().iter().cloned().map(Rendered::new).collect();
-        HttpServiceBuilder {
-            inner: Inner {
-                server,
-                guard: Guard::default(),
-                path: None,
-                documents,
-                max_body_bytes: 4 * 1024 * 1024,
-                body_timeout: Duration::from_secs(30),
-                keep_alive: Duration::from_secs(15),
-                expose_parts: false,
-                authenticate: None,
-                #[cfg(feature = "compression")]
-                compress_from: None,
-            },
-        }
+        HttpServiceBuilder::new(server)
+    }
+
+    pub(crate) fn from_inner(inner: Inner) -> Self {
+        Self { inner: Arc::new(inner), default_path: None }
+    }
+
+    /// The same endpoint, at `path` if it has no path of its own.
+    pub(crate) fn or_at(mut self, path: &'static str) -> Self {
+        self.default_path = Some(path);
+        self
     }
 
     /// The server behind it.
     #[must_use]
     pub fn server(&self) -> &Server {
         &self.inner.server
-    }
-}
-
-impl HttpServiceBuilder {
-    /// Lets requests for this host in (`mcp.example.com`, with the port if it is in the address).
-    pub fn allow_host(mut self, host: &str) -> Self {
-        self.inner.guard.allow_host(host);
-        self
-    }
-
-    /// Lets requests for any host in: for servers behind a proxy that checks it.
-    pub fn allow_any_host(mut self) -> Self {
-        self.inner.guard.allow_any_host();
-        self
-    }
-
-    /// Lets pages of this origin in (`https://app.example.com`), and tells browsers so.
-    pub fn allow_origin(mut self, origin: &str) -> Self {
-        self.inner.guard.allow_origin(origin);
-        self
-    }
-
-    /// Answers 404 for other paths. Without it every path is the endpoint.
-    pub fn path(mut self, path: &str) -> Self {
-        self.inner.path = Some(path.into());
-        self
-    }
-
-    /// The longest message; a longer one answers 413. Default 4 MiB.
-    pub fn max_body_bytes(mut self, bytes: usize) -> Self {
-        self.inner.max_body_bytes = bytes;
-        self
-    }
-
-    /// How long a client may take to send a message; then 408. Default 30 seconds.
-    pub fn body_timeout(mut self, limit: Duration) -> Self {
-        self.inner.body_timeout = limit;
-        self
-    }
-
-    /// After how long an idle stream sends a comment, so that nobody takes it for dead. Default 15
-    /// seconds.
-    pub fn keep_alive(mut self, every: Duration) -> Self {
-        self.inner.keep_alive = every.max(Duration::from_millis(10));
-        self
-    }
-
-    /// Hands the request's head to handlers: `cx.transport_value::<http::request::Parts>()`.
-    pub fn expose_parts(mut self, expose: bool) -> Self {
-        self.inner.expose_parts = expose;
-        self
-    }
-
-    /// Says who asks, from the request's head. Without it, a [`Principal`] among the request's
-    /// extensions (put there by a layer in front) is taken.
-    pub fn authenticate(
-        mut self,
-        authenticate: impl Fn(&Parts) -> Result<Option<Principal>, AuthenticateError>
-        + Send
-        + Sync
-        + 'static,
-    ) -> Self {
-        self.inner.authenticate = Some(Arc::new(authenticate));
-        self
-    }
-
-    /// Compresses JSON answers of at least so many bytes with gzip, for clients that accept it.
-    #[cfg(feature = "compression")]
-    pub fn compress_from(mut self, bytes: usize) -> Self {
-        self.inner.compress_from = Some(bytes);
-        self
-    }
-
-    /// Makes the service.
-    #[must_use]
-    pub fn build(self) -> HttpService {
-        HttpService { inner: Arc::new(self.inner) }
     }
 }
 
@@ -203,81 +111,119 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let inner = Arc::clone(&self.inner);
+        let default_path = self.default_path;
         Box::pin(async move {
             let (parts, body) = request.into_parts();
-            Ok(inner.answer(parts, body).await)
+            Ok(inner.answer(parts, body, default_path).await)
         })
     }
 }
 
 impl Inner {
-    async fn answer<B>(&self, parts: Parts, body: B) -> Response<HttpBody>
+    async fn answer<B>(
+        &self,
+        parts: Parts,
+        body: B,
+        default_path: Option<&str>,
+    ) -> Response<HttpBody>
     where
         B: Body + Send,
         B::Data: Buf + Send,
         B::Error: fmt::Display,
     {
-        if let Err(denied) = self.guard.check(&parts.uri, &parts.headers) {
-            return respond::refused(
-                StatusCode::FORBIDDEN,
-                match denied {
-                    Denied::Host => "requests for this host are not answered",
-                    Denied::Origin => "requests from this origin are not answered",
-                },
-            );
-        }
         let path = parts.uri.path();
-        if let Some(document) = self.documents.iter().find(|document| document.path() == path) {
-            return document.answer(&self.server, &parts.method, &parts.headers);
+        let document = self.documents.iter().find(|document| document.path() == path);
+        if let Err(denied) = self.guard.check_host(&parts.uri, &parts.headers) {
+            return self.unread(&parts, body, forbidden(denied)).await;
         }
-        if self.path.as_deref().is_some_and(|endpoint| endpoint != path) {
-            return respond::refused(StatusCode::NOT_FOUND, "there is nothing at this path");
+        if let Some(document) = document {
+            // Documents are for everyone, pages of any origin included.
+            let answer = document.answer(&self.server, &parts.method, &parts.headers);
+            return self.unread(&parts, body, answer).await;
+        }
+        if let Err(denied) = self.guard.check_origin(&parts.headers) {
+            return self.unread(&parts, body, forbidden(denied)).await;
         }
         let origin = parts.headers.get(header::ORIGIN).cloned();
-        let mut response = if parts.method == Method::POST {
-            self.post(parts, body).await
-        } else if parts.method == Method::OPTIONS && origin.is_some() {
-            preflight(&parts)
-        } else {
-            let mut response =
-                respond::refused(StatusCode::METHOD_NOT_ALLOWED, "only POST is answered");
-            response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST"));
-            response
+        let mut response = match self.head(&parts, default_path) {
+            Ok(principal) => self.post(parts, principal, body).await,
+            Err(answer) => self.unread(&parts, body, *answer).await,
         };
         if let Some(origin) = origin {
-            let headers = response.headers_mut();
-            headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-            headers.insert(header::VARY, HeaderValue::from_static("Origin"));
+            cors::allow(origin, response.headers_mut());
         }
         response
     }
 
-    async fn post<B>(&self, parts: Parts, body: B) -> Response<HttpBody>
-    where
-        B: Body + Send,
-        B::Data: Buf + Send,
-        B::Error: fmt::Display,
-    {
+    /// Decides by a request's head alone: who asks, or the answer.
+    fn head(
+        &self,
+        parts: &Parts,
+        default_path: Option<&str>,
+    ) -> Result<Option<Principal>, Box<Response<HttpBody>>> {
+        let refused = |status, reason| Err(Box::new(respond::refused(status, reason)));
+        let endpoint = self.path.as_deref().or(default_path);
+        if endpoint.is_some_and(|endpoint| endpoint != parts.uri.path()) {
+            return refused(StatusCode::NOT_FOUND, "there is nothing at this path");
+        }
+        if parts.method == Method::OPTIONS && parts.headers.contains_key(header::ORIGIN) {
+            return Err(Box::new(cors::preflight(parts)));
+        }
+        if parts.method != Method::POST {
+            let mut response =
+                respond::refused(StatusCode::METHOD_NOT_ALLOWED, "only POST is answered");
+            response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST"));
+            return Err(Box::new(response));
+        }
         if !headers::is_json(&parts.headers) {
-            return respond::refused(
+            return refused(
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 "the content type must be application/json",
             );
         }
         if !headers::accepts(&parts.headers) {
-            return respond::refused(
+            return refused(
                 StatusCode::NOT_ACCEPTABLE,
                 "both application/json and text/event-stream must be accepted",
             );
         }
-        let principal = match &self.authenticate {
-            Some(authenticate) => match authenticate(&parts) {
-                Ok(principal) => principal,
-                Err(error) => return denied(error),
-            },
-            None => parts.extensions.get::<Principal>().cloned(),
-        };
-        let read = body::read(body, self.max_body_bytes);
+        match &self.authenticate {
+            Some(authenticate) => authenticate(parts).map_err(|error| Box::new(denied(error))),
+            None => Ok(parts.extensions.get::<Principal>().cloned()),
+        }
+    }
+
+    /// An answer that does not depend on the body.
+    async fn unread<B>(
+        &self,
+        parts: &Parts,
+        body: B,
+        answer: Response<HttpBody>,
+    ) -> Response<HttpBody>
+    where
+        B: Body + Send,
+        B::Data: Buf + Send,
+    {
+        // A client that waits for `100 Continue` sends no body when it is answered instead.
+        if !parts.headers.contains_key(header::EXPECT) {
+            body::discard(body).await;
+        }
+        answer
+    }
+
+    async fn post<B>(
+        &self,
+        parts: Parts,
+        principal: Option<Principal>,
+        body: B,
+    ) -> Response<HttpBody>
+    where
+        B: Body + Send,
+        B::Data: Buf + Send,
+        B::Error: fmt::Display,
+    {
+        let may_discard = !parts.headers.contains_key(header::EXPECT);
+        let read = body::read(body, self.max_body_bytes, may_discard);
         let message = match tokio::time::timeout(self.body_timeout, read).await {
             Ok(Ok(message)) => message,
             Ok(Err(ReadError::TooLarge)) => {
@@ -321,26 +267,22 @@ impl Inner {
         #[cfg(feature = "compression")]
         let compress_from =
             self.compress_from.filter(|_| super::compression::is_accepted(&parts.headers));
+        let may_stream = !self.json_only || request.method() == methods::SUBSCRIPTIONS_LISTEN;
         let context = self.context(parts, principal);
         let mut exchange = self.server.dispatch(request, context);
-        match exchange.next().await {
+        match first(&mut exchange, may_stream).await {
             Some(ServerMessage::Response(response)) => {
                 let status = respond::status(response.kind);
                 #[cfg(feature = "compression")]
-                if compress_from.is_some_and(|least| response.body.len() >= least)
-                    && let Some(compressed) = super::compression::gzip(status, &response.body)
-                {
-                    return compressed;
+                if let Some(least) = compress_from {
+                    return super::compression::json(status, response.body, least);
                 }
                 respond::json(status, response.body)
             }
             Some(ServerMessage::Notification(first)) => {
                 respond::events(HttpBody::events(&first, exchange, self.keep_alive))
             }
-            None => {
-                let rejection = Rejection { id: None, error: Error::Internal };
-                respond::rejected(StatusCode::INTERNAL_SERVER_ERROR, &rejection)
-            }
+            None => respond::internal(),
         }
     }
 
@@ -350,23 +292,28 @@ impl Inner {
     }
 }
 
+/// The message that decides about the form of the answer.
+async fn first(exchange: &mut Exchange, may_stream: bool) -> Option<ServerMessage> {
+    loop {
+        match exchange.next().await? {
+            ServerMessage::Notification(_) if !may_stream => {}
+            message => return Some(message),
+        }
+    }
+}
+
+fn forbidden(denied: Denied) -> Response<HttpBody> {
+    let reason = match denied {
+        Denied::Host => "requests for this host are not answered",
+        Denied::Origin => "requests from this origin are not answered",
+    };
+    respond::refused(StatusCode::FORBIDDEN, reason)
+}
+
 fn denied(error: AuthenticateError) -> Response<HttpBody> {
     let mut response = respond::refused(error.status, "the caller is not allowed to ask");
     if let Some(challenge) = error.challenge {
         response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
     }
-    response
-}
-
-/// Tells a browser what pages of an allowed origin may send.
-fn preflight(parts: &Parts) -> Response<HttpBody> {
-    const MAX_AGE: HeaderName = header::ACCESS_CONTROL_MAX_AGE;
-    let mut response = respond::bare(StatusCode::NO_CONTENT);
-    let headers = response.headers_mut();
-    headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("POST"));
-    if let Some(wanted) = parts.headers.get(header::ACCESS_CONTROL_REQUEST_HEADERS) {
-        headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, wanted.clone());
-    }
-    headers.insert(MAX_AGE, HeaderValue::from_static("600"));
     response
 }

@@ -1,0 +1,21 @@
+//! The service as clients see it: bytes in, bytes out.
+#![cfg(feature = "server")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests fail by panicking"
+)]
+
+#[cfg(feature = "compression")]
+mod compression;
+mod disconnects;
+mod documents;
+mod extensions;
+mod framing;
+mod mirrored_headers;
+mod mounting;
+mod shutdown;
+mod statuses;
+mod streams;
+mod support;
