@@ -190,8 +190,9 @@ impl ChildProcess {
             state.restarts = 0;
         }
         if state.restarts >= self.options.restarts {
-            let status = state.running.exited.status().flatten();
-            return Err(TransportError::ServerExited { status });
+            // Its output may have ended a moment before it does.
+            let exited = tokio::time::timeout(self.options.grace, state.running.exited.wait());
+            return Err(TransportError::ServerExited { status: exited.await.unwrap_or_default() });
         }
         let pause = pause(state.restarts);
         tokio::select! {
@@ -270,10 +271,6 @@ impl ClientTransport for ChildProcess {
 struct Exited(watch::Receiver<Option<Option<i32>>>);
 
 impl Exited {
-    fn status(&self) -> Option<Option<i32>> {
-        *self.0.borrow()
-    }
-
     /// Waits for the end. If nobody is left to tell of it, it has come.
     async fn wait(&self) -> Option<i32> {
         let mut receiver = self.0.clone();
@@ -338,9 +335,8 @@ async fn supervise(
     tell.send_replace(Some(status));
     // Its output ends with it, unless a process of its own still has it.
     tokio::time::sleep(grace).await;
-    if let Some(lines) = lines.upgrade()
-        && !lines.is_ended()
-    {
+    // Requests in flight hear of it even where writing has failed before: that says less.
+    if let Some(lines) = lines.upgrade() {
         lines.end(&End::Exited(status));
     }
 }

@@ -15,7 +15,6 @@ use serde_json::json;
 const ROLE: &str = "MCP_TEST_CHILD";
 
 /// The child's side.
-#[cfg(feature = "stdio")]
 #[test]
 fn serve() {
     use mcp_core::Shutdown;
@@ -219,10 +218,18 @@ mod unix {
 
     #[tokio::test]
     async fn a_child_that_goes_on_is_asked_to_terminate() {
-        let client = connect(&format!("{ANSWERS}; while true; do sleep 0.05; done"), hasty());
+        let (sender, mut said) = tokio::sync::mpsc::unbounded_channel();
+        let stderr = Stderr::lines(move |line| sender.send(line.to_owned()).unwrap());
+        let script = format!(
+            "trap 'echo asked >&2; exit 0' TERM; {ANSWERS}; while true; do sleep 0.05; done"
+        );
+        // Long enough for the shell to hear of it, which it does between two sleeps.
+        let grace = Duration::from_secs(2);
+        let client = connect(&script, ChildOptions { stderr, grace, ..hasty() });
         let pid = pid(&client).await;
         client.close().await;
         until_gone(&pid).await;
+        assert_eq!(said.recv().await.as_deref(), Some("asked"));
     }
 
     #[tokio::test]
@@ -254,8 +261,9 @@ mod unix {
     #[tokio::test]
     async fn a_child_that_leaves_its_output_to_another_process_has_ended_nevertheless() {
         // The shell ends at once; `sleep` keeps its standard output open.
-        let client = connect("sleep 3 & exit 4", hasty());
-        let error = client.call("t").send().await.unwrap_err();
+        let client = connect("sleep 90 & exit 4", hasty());
+        let call = client.call("t").timeout(Duration::from_secs(30));
+        let error = call.send().await.unwrap_err();
         assert!(
             matches!(
                 error,

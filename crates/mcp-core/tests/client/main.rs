@@ -7,12 +7,13 @@
 )]
 
 mod cache;
-#[cfg(feature = "process")]
+#[cfg(all(feature = "process", feature = "stdio"))]
 mod child;
 mod extensions;
 mod hostile;
 mod lines;
 mod lists;
+mod logs;
 mod memory;
 mod requests;
 mod rounds;

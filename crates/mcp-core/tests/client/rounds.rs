@@ -19,8 +19,8 @@ const CONFIRM: &str = r#","inputRequests":{"confirm":{"method":"elicitation/crea
     "message":"Go on?","requestedSchema":{"type":"object","properties":{"ok":{"type":"boolean"}}}}}}"#;
 
 /// Escapes and white space in it must come back as they are.
-const STATE: &str = r#","requestState":"{\"n\": 1,\n\u00e9 /\\ }""#;
-const STATE_VALUE: &str = "{\"n\": 1,\n\u{e9} /\\ }";
+const STATE: &str = r#","requestState":" {\"n\": 1,\n\u00e9 /\\ }\n""#;
+const STATE_VALUE: &str = " {\"n\": 1,\n\u{e9} /\\ }\n";
 
 fn accepting() -> mcp_core::client::ClientBuilder {
     Client::builder("tester", "1.0.0")

@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -229,7 +230,9 @@ impl Peer {
     /// The next message of the client's.
     pub(crate) async fn read(&mut self) -> Value {
         let mut line = String::new();
-        let read = self.reader.read_line(&mut line).await.unwrap();
+        let read = self.reader.read_line(&mut line);
+        let read = tokio::time::timeout(Duration::from_secs(60), read).await;
+        let read = read.expect("the client sends nothing").unwrap();
         assert!(read > 0, "the client closed the connection");
         assert!(line.ends_with('\n'));
         serde_json::from_str(&line).unwrap()
