@@ -56,6 +56,11 @@ impl Report {
             self.open(program, prefix);
         } else if let Some(package) = text.strip_prefix("Doc-tests ") {
             self.open(&format!("the examples of {package}"), None);
+        } else if line.strip_prefix("running ").is_some_and(is_count) {
+            // The examples of one package come in more than one part: those that are built
+            // together, then those that stand alone, each with a count of its own.
+            self.running.passed = 0;
+            self.running.open = !self.running.name.is_empty();
         } else if let Some(test) = line.strip_prefix("test result: ") {
             self.close(test);
         } else if let Some(test) = line.strip_prefix("test ") {
@@ -112,6 +117,12 @@ impl Report {
     }
 }
 
+/// Whether this is what the harness says before it starts: `3 tests`.
+fn is_count(text: &str) -> bool {
+    let number = text.strip_suffix(" tests").or_else(|| text.strip_suffix(" test"));
+    number.is_some_and(|number| number.parse::<usize>().is_ok())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -145,6 +156,22 @@ mod tests {
             ("mcp_core::wire::e", Outcome::Passed),
         ];
         assert_eq!(names, expected.map(|(name, outcome)| (name.to_owned(), outcome)));
+    }
+
+    #[test]
+    fn examples_in_two_parts_count_each_part() {
+        let part = |passed: usize, says: usize| {
+            let tests = "test crates/a/src/lib.rs - (line 3) ... ok\n".repeat(passed);
+            format!(
+                "running {passed} tests\n{tests}\ntest result: ok. {says} passed; 0 failed; 0 ignored; \
+                 0 measured; 0 filtered out; finished in 0.00s\n\n"
+            )
+        };
+        let both = |says| format!("   Doc-tests a\n\n{}{}", part(4, 4), part(2, says));
+        assert_eq!(read(&both(2)).problems, [""; 0]);
+        assert!(read(&both(3)).problems[0].contains("2 tests were seen"));
+        let unfinished = format!("   Doc-tests a\n\n{}running 2 tests\n", part(4, 4));
+        assert!(read(&unfinished).problems[0].contains("did not finish"));
     }
 
     #[test]

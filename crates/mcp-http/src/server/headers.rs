@@ -29,10 +29,8 @@ pub(crate) fn check(
         return Err(differs("Mcp-Method"));
     }
     match server.routing_name(request) {
-        Some(Some(name)) => {
-            if decoded(one(headers, &NAME, "Mcp-Name")?, "Mcp-Name")? != name {
-                return Err(differs("Mcp-Name"));
-            }
+        Some(Some(name)) if decoded(one(headers, &NAME, "Mcp-Name")?, "Mcp-Name")? != name => {
+            return Err(differs("Mcp-Name"));
         }
         // The body lacks what the header mirrors. Without the header the method says so.
         Some(None) if headers.contains_key(&NAME) => return Err(differs("Mcp-Name")),

@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use crate::support::{Running, mcp, serve, server};
 
 /// What the tests of this folder extend servers by.
-pub struct Shelf;
+pub(crate) struct Shelf;
 
 impl Extension for Shelf {
     const ID: ExtensionId = ExtensionId::new("com.example/shelf");

@@ -18,11 +18,11 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 /// Longer than anything takes, but for what hangs.
-pub const LIMIT: Duration = Duration::from_secs(20);
+pub(crate) const LIMIT: Duration = Duration::from_secs(20);
 
 /// What the handlers count.
 #[derive(Debug, Default)]
-pub struct Counts {
+pub(crate) struct Counts {
     /// Calls of tools that must not run by mistake, and the steps of the one that floods.
     pub ran: AtomicUsize,
     /// Handlers that wait for ever.
@@ -63,7 +63,7 @@ fn mirroring_schema() -> mcp_core::protocol::JsonObject {
 }
 
 /// A server with everything that the tests of this folder ask for.
-pub fn server(counts: &Arc<Counts>) -> ServerBuilder {
+pub(crate) fn server(counts: &Arc<Counts>) -> ServerBuilder {
     let (silent, speaking) = (Arc::clone(counts), Arc::clone(counts));
     Server::builder("app", "1")
         .limits(Limits { listeners: 1100, ..Limits::default() })
@@ -133,10 +133,10 @@ pub fn server(counts: &Arc<Counts>) -> ServerBuilder {
 }
 
 /// The steps of the tool `floods`, a kilobyte each.
-pub const FLOOD: usize = 200_000;
+pub(crate) const FLOOD: usize = 200_000;
 
 /// A service that is being served.
-pub struct Running {
+pub(crate) struct Running {
     pub address: SocketAddr,
     pub trigger: ShutdownTrigger,
     pub serving: JoinHandle<std::io::Result<()>>,
@@ -145,7 +145,7 @@ pub struct Running {
 }
 
 /// Serves `server` as `configure` says.
-pub async fn serve(
+pub(crate) async fn serve(
     server: Server,
     counts: Arc<Counts>,
     options: ServeOptions,
@@ -160,7 +160,7 @@ pub async fn serve(
 }
 
 /// Serves the server of this file as `configure` says.
-pub async fn start_with(
+pub(crate) async fn start_with(
     configure: impl FnOnce(HttpServiceBuilder) -> HttpServiceBuilder,
 ) -> Running {
     let counts = Arc::default();
@@ -169,18 +169,18 @@ pub async fn start_with(
 }
 
 /// Serves the server of this file.
-pub async fn start() -> Running {
+pub(crate) async fn start() -> Running {
     start_with(|builder| builder).await
 }
 
 impl Running {
-    pub async fn send(&self, request: &HttpRequest) -> HttpResponse {
+    pub(crate) async fn send(&self, request: &HttpRequest) -> HttpResponse {
         request.send(self.address).await.unwrap()
     }
 
     /// Sends what must be refused, and checks the refusal whole: status, media type, code, id, that no
     /// handler ran, and that the next request is served.
-    pub async fn refused(
+    pub(crate) async fn refused(
         &self,
         request: &HttpRequest,
         status: u16,
@@ -204,18 +204,18 @@ impl Running {
     }
 
     /// Waits until as many of the handlers that wait for ever have begun.
-    pub async fn until_begun(&self, count: usize) {
+    pub(crate) async fn until_begun(&self, count: usize) {
         until(|| self.counts.begun.load(Ordering::SeqCst) >= count).await;
     }
 
     /// Waits until as many of the handlers that wait for ever were dropped.
-    pub async fn until_dropped(&self, count: usize) {
+    pub(crate) async fn until_dropped(&self, count: usize) {
         until(|| self.counts.dropped.load(Ordering::SeqCst) >= count).await;
     }
 }
 
 /// Waits until something is so.
-pub async fn until(is_so: impl Fn() -> bool) {
+pub(crate) async fn until(is_so: impl Fn() -> bool) {
     tokio::time::timeout(LIMIT, async {
         while !is_so() {
             tokio::time::sleep(Duration::from_millis(1)).await;
@@ -226,17 +226,17 @@ pub async fn until(is_so: impl Fn() -> bool) {
 }
 
 /// The request of a message, to the endpoint.
-pub fn mcp(message: &Message) -> HttpRequest {
+pub(crate) fn mcp(message: &Message) -> HttpRequest {
     HttpRequest::mcp("/mcp", message)
 }
 
 /// The simplest call.
-pub fn plain() -> Message {
+pub(crate) fn plain() -> Message {
     call_tool("plain", json!({})).id(1)
 }
 
 /// A subscription to changes of tools.
-pub fn listen(id: i64) -> Message {
+pub(crate) fn listen(id: i64) -> Message {
     request("subscriptions/listen")
         .id(id)
         .params(json!({ "notifications": { "toolsListChanged": true } }))
