@@ -65,7 +65,7 @@ impl ServerExtension for Shelf {
 }
 
 /// The server of this folder, extended.
-pub async fn start() -> Running {
+pub(crate) async fn start() -> Running {
     let counts = Arc::default();
     let server = server(&counts).extension(Shelf).build().unwrap();
     serve(server, counts, ServeOptions::default(), |builder| builder).await
