@@ -1,0 +1,10 @@
+//! What servers, clients and domains need in order to trust one another's words: JSON that can be read in
+//! one way only, one canonical form of it, digests and signatures of that form, pseudonyms, and logs of
+//! receipts that show when they were changed.
+//!
+//! Nothing here knows of the Model Context Protocol. A card, a payment's decision or an audit record is
+//! a JSON value to this crate, and the modules build on one another:
+//!
+//! 1. [`strict`] reads JSON and refuses by name what two readers could understand differently.
+
+pub mod strict;
