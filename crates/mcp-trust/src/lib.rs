@@ -6,5 +6,9 @@
 //! a JSON value to this crate, and the modules build on one another:
 //!
 //! 1. [`strict`] reads JSON and refuses by name what two readers could understand differently.
+//! 2. [`canonical`] writes it in the one form of RFC 8785.
+//! 3. [`digest`] names bytes by their SHA-256.
 
+pub mod canonical;
+pub mod digest;
 pub mod strict;
