@@ -8,12 +8,14 @@
 //! 1. [`strict`] reads JSON and refuses by name what two readers could understand differently.
 //! 2. [`canonical`] writes it in the one form of RFC 8785.
 //! 3. [`digest`] names bytes by their SHA-256.
-//! 4. [`keys`] sign and verify them.
+//! 4. [`keys`] and [`jws`] sign and verify them.
 //!
 //! Features: `jws` is the fourth, `receipts` (the default) everything.
 
 pub mod canonical;
 pub mod digest;
+#[cfg(feature = "jws")]
+pub mod jws;
 #[cfg(feature = "jws")]
 pub mod keys;
 pub mod strict;
