@@ -8,9 +8,10 @@
 //! 1. [`strict`] reads JSON and refuses by name what two readers could understand differently.
 //! 2. [`canonical`] writes it in the one form of RFC 8785.
 //! 3. [`digest`] names bytes by their SHA-256.
-//! 4. [`keys`] and [`jws`] sign and verify them.
+//! 4. [`pseudonym`] gives persons keyed names.
+//! 5. [`keys`] and [`jws`] sign and verify them.
 //!
-//! Features: `jws` is the fourth, `receipts` (the default) everything.
+//! Features: `jws` adds the fifth, `receipts` (the default) all.
 
 pub mod canonical;
 pub mod digest;
@@ -18,4 +19,5 @@ pub mod digest;
 pub mod jws;
 #[cfg(feature = "jws")]
 pub mod keys;
+pub mod pseudonym;
 pub mod strict;
