@@ -10,6 +10,7 @@
 //! 3. [`digest`] names bytes by their SHA-256.
 //! 4. [`pseudonym`] gives persons keyed names.
 //! 5. [`keys`] and [`jws`] sign and verify them.
+//! 6. [`receipts`] keeps them in logs that show when they were changed.
 //!
 //! Features: `jws` adds the fifth, `receipts` (the default) all.
 
@@ -20,4 +21,9 @@ pub mod jws;
 #[cfg(feature = "jws")]
 pub mod keys;
 pub mod pseudonym;
+mod random;
+#[cfg(feature = "receipts")]
+pub mod receipts;
 pub mod strict;
+
+pub use random::RandomError;

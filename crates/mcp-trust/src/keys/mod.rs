@@ -33,5 +33,5 @@ mod verifying;
 pub use algorithm::Algorithm;
 pub use key_set::{Claim, KeyError, KeySet, PublishedKey, Validity, Verifier};
 pub use keychain::Keychain;
-pub use signing::{RandomError, SignError, Signer, Signing, SigningKey};
+pub use signing::{SignError, Signer, Signing, SigningKey};
 pub use verifying::{Signature, SignatureError, VerifyingKey};

@@ -13,12 +13,7 @@ use zeroize::Zeroizing;
 
 use super::jwk::{self, JwkError, PublicJwk};
 use super::{Algorithm, Signature, VerifyingKey};
-use crate::strict;
-
-/// The system gives no random numbers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the system gives no random numbers")]
-pub struct RandomError;
+use crate::{RandomError, strict};
 
 /// Why nothing was signed.
 #[derive(Debug, thiserror::Error)]

@@ -8,6 +8,8 @@ use ring::hmac;
 use ring::rand::{SecureRandom, SystemRandom};
 use zeroize::Zeroizing;
 
+use crate::RandomError;
+
 /// Bytes of a key's public name.
 pub(super) const ID: usize = 6;
 
@@ -67,8 +69,3 @@ impl fmt::Debug for PseudonymKey {
         write!(f, "PseudonymKey({})", self.id())
     }
 }
-
-/// The system gives no random numbers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the system gives no random numbers")]
-pub struct RandomError;

@@ -16,11 +16,11 @@
 //! Pseudonymous data are personal data still (GDPR, article 4 (5)): the key is the additional information that
 //! must be kept apart.
 //!
-//! Source: RFC 2104, FIPS 198-1 (HMAC); ENISA, "Pseudonymisation techniques and best practices" (2019), section 5.1.
+//! Source: RFC 2104, FIPS 198-1 (HMAC); ENISA, "Pseudonymisation techniques and best practices" (2019).
 
 mod keys;
 
-pub use keys::{PseudonymKey, RandomError};
+pub use keys::PseudonymKey;
 
 use std::fmt;
 use std::hash::{Hash, Hasher};

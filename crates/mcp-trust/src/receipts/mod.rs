@@ -1,0 +1,4 @@
+//! Receipts.
+
+pub mod merkle;
+pub mod note;
