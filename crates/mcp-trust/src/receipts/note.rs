@@ -71,12 +71,10 @@ pub enum NoteError {
 /// A public key under the name that signature lines have.
 ///
 /// ```
+/// use mcp_trust::keys::{Algorithm, SigningKey};
 /// use mcp_trust::receipts::note::NoteKey;
 ///
-/// let text = "example.com/log+4d78a8bd+AdHDNQiFz5RGX1w9wXnkQ09zyFpmzVNAbvEkGLEDi6YG";
-/// # let _ = text;
-/// # use mcp_trust::keys::{Algorithm, SigningKey};
-/// # let key = SigningKey::generate(Algorithm::EdDsa)?;
+/// let key = SigningKey::generate(Algorithm::EdDsa)?;
 /// let key = NoteKey::new("example.com/log", key.verifying_key().clone())?;
 /// assert_eq!(key.to_string().parse(), Ok(key));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -120,7 +118,7 @@ impl NoteKey {
     }
 }
 
-fn check_name(name: &str) -> Result<(), NoteError> {
+pub(super) fn check_name(name: &str) -> Result<(), NoteError> {
     let bad = |c: char| c.is_whitespace() || c.is_control() || c == '+';
     if name.is_empty() || name.contains(bad) { Err(NoteError::Name) } else { Ok(()) }
 }
@@ -222,6 +220,10 @@ impl SignedNote {
             signature: signature.as_bytes().to_vec(),
         });
         Ok(())
+    }
+
+    pub(super) fn unverified_text(&self) -> &str {
+        &self.text
     }
 
     /// The text, if at least one of these keys signed it and no signature that names one of them is wrong. Other

@@ -33,6 +33,8 @@ mod scanner;
 mod tests;
 
 pub use error::StrictError;
+#[cfg(feature = "receipts")]
+pub(crate) use scanner::value_end;
 
 use serde::de::DeserializeOwned;
 
