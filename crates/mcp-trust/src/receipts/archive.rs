@@ -102,6 +102,12 @@ impl VerifiedLog {
     /// If the file cannot be read, or the new part does not follow the old one. What was verified before stays so.
     pub fn refresh(&mut self) -> Result<u64, LogError> {
         let before = self.size();
+        let length = std::fs::metadata(&self.path).map_err(io("look at"))?.len();
+        if length < self.chain.end {
+            let ends = self.places.iter().skip(1);
+            let size = ends.take_while(|end| **end <= length).count() as u64;
+            return Err(LogError::Truncated { size, expected: before });
+        }
         let mut reader = reader(&self.path, self.chain.end)?;
         self.read(&mut reader)?;
         Ok(self.size() - before)

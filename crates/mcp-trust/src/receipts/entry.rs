@@ -10,6 +10,8 @@
 //! it. Canonical JSON has no line feeds and no control characters at all, so lines can be told apart whatever
 //! a receipt holds, and a region that was never written (zeros) is never taken for one.
 
+use std::borrow::Cow;
+
 use super::error::Damage;
 use super::merkle;
 use super::note::NoteError;
@@ -157,19 +159,19 @@ pub(super) fn torn_header(tail: &[u8], origin: &str) -> bool {
 fn torn_line(tail: &[u8], beginning: &str) -> bool {
     let written = tail.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
     let written = tail.get(..written).unwrap_or_default();
+    if !written.starts_with(beginning.as_bytes()) {
+        return beginning.as_bytes().starts_with(written);
+    }
     let text = match std::str::from_utf8(written) {
-        Ok(text) => text,
-        // A character can be cut as well.
+        Ok(text) => Cow::Borrowed(text),
+        // A character can be cut as well. Any other shows whether one may stand there.
         Err(error) if error.error_len().is_none() => {
-            std::str::from_utf8(written.get(..error.valid_up_to()).unwrap_or_default())
-                .unwrap_or_default()
+            let whole = written.get(..error.valid_up_to()).unwrap_or_default();
+            Cow::Owned(String::from_utf8_lossy(whole).into_owned() + "\u{fffd}")
         }
         Err(_) => return false,
     };
-    if !text.starts_with(beginning) {
-        return beginning.starts_with(text);
-    }
-    match strict::value_end(text, DEPTH) {
+    match strict::value_end(&text, DEPTH) {
         Err(StrictError::UnexpectedEnd { .. }) => true,
         Err(_) => false,
         Ok(end) => {

@@ -19,7 +19,7 @@ use crate::digest::Digest;
 /// When what was written is made to reach the disk (`fdatasync`, or what the system has in its place). Until then
 /// a receipt survives a crash of the process, but not one of the machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Sync {
+pub enum SyncPolicy {
     /// Before [`append`](ReceiptLog::append) or [`append_all`](ReceiptLog::append_all) returns. The
     /// default.
     #[default]
@@ -34,15 +34,15 @@ pub enum Sync {
 /// How to open a log.
 ///
 /// ```
-/// use mcp_trust::receipts::{LogOptions, Sync};
+/// use mcp_trust::receipts::{LogOptions, SyncPolicy};
 ///
-/// let options = LogOptions::new("example.com/receipts").sync(Sync::OnRequest);
+/// let options = LogOptions::new("example.com/receipts").sync(SyncPolicy::OnRequest);
 /// # let _ = options;
 /// ```
 #[derive(Debug, Clone)]
 pub struct LogOptions {
     origin: String,
-    sync: Sync,
+    sync: SyncPolicy,
     expected: Vec<Checkpoint>,
 }
 
@@ -51,12 +51,12 @@ impl LogOptions {
     /// `example.com/receipts`.
     #[must_use]
     pub fn new(origin: impl Into<String>) -> Self {
-        Self { origin: origin.into(), sync: Sync::default(), expected: Vec::new() }
+        Self { origin: origin.into(), sync: SyncPolicy::default(), expected: Vec::new() }
     }
 
     /// Sets when receipts reach the disk.
     #[must_use]
-    pub fn sync(mut self, sync: Sync) -> Self {
+    pub fn sync(mut self, sync: SyncPolicy) -> Self {
         self.sync = sync;
         self
     }
@@ -74,7 +74,8 @@ impl LogOptions {
     /// # Errors
     /// If the file exists, is being written by another, or cannot be made.
     pub fn create(&self, path: impl AsRef<Path>) -> Result<ReceiptLog, LogError> {
-        self.start(path.as_ref(), OpenOptions::new().create_new(true)).map(|(log, _)| log)
+        let path = one_path(path.as_ref()).map_err(io("find"))?;
+        self.start(&path, OpenOptions::new().create_new(true)).map(|(log, _)| log)
     }
 
     /// Opens a log to append to it. All of it is read and verified; what a crash left of the last entry is cut
@@ -84,7 +85,8 @@ impl LogOptions {
     /// If the file does not exist, is being written by another, is no log of this origin, was changed, or does not
     /// have an expected checkpoint.
     pub fn open(&self, path: impl AsRef<Path>) -> Result<(ReceiptLog, Option<TornTail>), LogError> {
-        self.start(path.as_ref(), &mut OpenOptions::new())
+        let path = path.as_ref().canonicalize().map_err(io("find"))?;
+        self.start(&path, &mut OpenOptions::new())
     }
 
     /// Opens a log, or makes a new one if the file does not exist. If there was a checkpoint, use
@@ -96,7 +98,8 @@ impl LogOptions {
         &self,
         path: impl AsRef<Path>,
     ) -> Result<(ReceiptLog, Option<TornTail>), LogError> {
-        self.start(path.as_ref(), OpenOptions::new().create(true))
+        let path = one_path(path.as_ref()).map_err(io("find"))?;
+        self.start(&path, OpenOptions::new().create(true))
     }
 
     fn start(
@@ -105,10 +108,9 @@ impl LogOptions {
         options: &mut OpenOptions,
     ) -> Result<(ReceiptLog, Option<TornTail>), LogError> {
         note::check_name(&self.origin)?;
-        let path = one_path(path).map_err(io("find"))?;
-        let lock = lock(&path)?;
+        let lock = lock(path)?;
         let options = options.read(true).write(true);
-        let mut file = options.open(&path).map_err(io("open"))?;
+        let mut file = options.open(path).map_err(io("open"))?;
         let (chain, frontier, torn) = self.read(&mut file)?;
         if let Some(torn) = &torn {
             file.set_len(torn.at).map_err(io("cut"))?;
@@ -130,7 +132,7 @@ impl LogOptions {
             log.write(&line)?;
         }
         log.sync()?;
-        sync_folder(&path).map_err(io("synchronise the folder of"))?;
+        sync_folder(path).map_err(io("synchronise the folder of"))?;
         Ok((log, torn))
     }
 
@@ -222,7 +224,7 @@ pub struct Appended {
     pub index: u64,
     /// The digest of its entry, which inclusion proofs are of.
     pub digest: Digest,
-    /// Whether it has reached the disk; see [`Sync`].
+    /// Whether it has reached the disk; see [`SyncPolicy`].
     pub durable: bool,
 }
 
@@ -251,7 +253,7 @@ pub struct ReceiptLog {
     _lock: File,
     chain: Chain,
     frontier: Frontier,
-    sync: Sync,
+    sync: SyncPolicy,
     /// How many receipts are known to be on the disk.
     durable: u64,
     failed: bool,
@@ -269,7 +271,7 @@ impl ReceiptLog {
         appended.into_iter().next().ok_or(LogError::Failed)
     }
 
-    /// Appends receipts in one write, and with [`Sync::Each`] one synchronisation.
+    /// Appends receipts in one write, and with [`SyncPolicy::Each`] one synchronisation.
     ///
     /// # Errors
     /// As [`append`](Self::append). If one is too long, none is written.
@@ -296,9 +298,9 @@ impl ReceiptLog {
         }
         (self.chain.head, self.chain.next) = (head, index);
         let due = match self.sync {
-            Sync::Each => true,
-            Sync::After(count) => index - self.durable >= count.get(),
-            Sync::OnRequest => false,
+            SyncPolicy::Each => true,
+            SyncPolicy::After(count) => index - self.durable >= count.get(),
+            SyncPolicy::OnRequest => false,
         };
         if due {
             self.sync()?;

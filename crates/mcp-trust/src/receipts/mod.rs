@@ -20,7 +20,7 @@
 //! # Parts
 //!
 //! - [`LogOptions`] opens a [`ReceiptLog`], which appends. One writer at a time, and what is acknowledged is on the
-//!   disk ([`Sync`]).
+//!   disk ([`SyncPolicy`]).
 //! - [`VerifiedLog`] reads: it verifies, looks up and proves. [`verify`] only verifies, in constant
 //!   memory.
 //! - [`ReceiptProof`] goes with a receipt to whoever has to verify it offline.
@@ -53,5 +53,5 @@ pub use chain::TornTail;
 pub use checkpoint::Checkpoint;
 pub use entry::{Entry, MAX_RECEIPT};
 pub use error::{Damage, LogError};
-pub use log::{Appended, LogOptions, ReceiptLog, Sync};
+pub use log::{Appended, LogOptions, ReceiptLog, SyncPolicy};
 pub use proof::ReceiptProof;
