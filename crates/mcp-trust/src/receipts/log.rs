@@ -382,3 +382,28 @@ impl Drop for ReceiptLog {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn after_a_write_that_failed_the_log_must_be_opened_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("receipts");
+        let options = LogOptions::new("example.com/receipts");
+        let mut log = options.create(&path).unwrap();
+        log.append("one").unwrap();
+        // A handle that cannot write stands for a full disk.
+        let writable = std::mem::replace(&mut log.file, File::open(&path).unwrap());
+        assert!(matches!(log.append("two"), Err(LogError::Io { action: "write", .. })));
+        log.file = writable;
+        assert!(matches!(log.append("two"), Err(LogError::Failed)));
+        assert!(matches!(log.checkpoint(), Err(LogError::Failed)));
+        assert_eq!((log.size(), log.durable()), (1, 1));
+        drop(log);
+        let (mut log, torn) = options.open(&path).unwrap();
+        assert_eq!((log.size(), torn), (1, None));
+        assert_eq!(log.append("two").unwrap().index, 1);
+    }
+}
