@@ -21,5 +21,7 @@ mod questions;
 #[cfg(feature = "validation")]
 mod schemas;
 mod states;
+#[cfg(feature = "stdio")]
+mod stdout;
 mod subscriptions;
 mod support;
