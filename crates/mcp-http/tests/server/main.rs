@@ -15,6 +15,7 @@ mod extensions;
 mod framing;
 mod mirrored_headers;
 mod mounting;
+mod rounds;
 mod shutdown;
 mod statuses;
 mod streams;
