@@ -16,6 +16,7 @@ mod framing;
 mod mirrored_headers;
 mod mounting;
 mod rounds;
+mod same_messages;
 mod shutdown;
 mod statuses;
 mod streams;
