@@ -153,8 +153,7 @@ fn there_is_no_fetching_mode() {
         .unwrap();
     let listed = String::from_utf8(tree.stdout).unwrap();
     assert!(tree.status.success(), "{}", String::from_utf8_lossy(&tree.stderr));
-    let crates: Vec<_> =
-        listed.lines().filter_map(|line| line.split_whitespace().next()).collect();
+    let crates: Vec<_> = listed.lines().filter_map(|line| line.split_whitespace().next()).collect();
     assert!(crates.contains(&"boon"), "{listed}");
     for client in ["hyper", "reqwest", "ureq", "curl", "isahc", "attohttpc", "minreq", "rustls"] {
         assert!(!crates.contains(&client), "{client}: {listed}");
