@@ -17,6 +17,7 @@ mod logs;
 mod memory;
 mod requests;
 mod rounds;
+mod sampling;
 mod subscriptions;
 mod support;
 mod time;
