@@ -28,6 +28,7 @@
 //! [`RawJson`]: crate::RawJson
 
 pub mod base;
+mod bytes;
 pub mod caching;
 pub mod cancellation;
 pub mod capabilities;
@@ -70,6 +71,7 @@ pub mod version;
 mod wire;
 mod wire_schema;
 
+pub use bytes::NotBase64;
 pub use caching::*;
 pub use cancellation::*;
 pub use capabilities::*;

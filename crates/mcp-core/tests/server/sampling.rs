@@ -1,19 +1,12 @@
 //! Sampling: what a handler may ask the client's model for.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "tests fail by panicking"
-)]
-
-mod common;
 
 use std::sync::{Arc, Mutex};
 
-use common::{declaring, error, result, text};
 use mcp_core::protocol::{ConversationError, CreateMessageRequestParams};
 use mcp_core::server::{Cx, InputError, ServedTool, Server};
 use serde_json::{Value, json};
+
+use crate::common::{declaring, error, result, text};
 
 /// What the handler got instead of an answer.
 type Told = Arc<Mutex<Option<ConversationError>>>;
