@@ -18,6 +18,7 @@ mod lists;
 mod logs;
 mod memory;
 mod pages;
+mod prompts;
 mod requests;
 mod roots;
 mod rounds;

@@ -79,7 +79,12 @@ async fn broken_histories_are_refused_before_the_handler_sees_them() {
 #[tokio::test]
 async fn whole_histories_reach_the_handler_as_they_are() {
     let asked = Asked::default();
-    let mut params = history(json!([uses("a"), user(json!([tells("a")]))]));
+    let (mut wish, mut told) = (uses("a"), tells("a"));
+    wish["content"][0]["_meta"] = json!({ "com.example/cache": 1, "progressToken": "x" });
+    wish["content"][0]["com.example/more"] = json!({ "n": 1 });
+    told["_meta"] = json!({ "com.example/cache": 2 });
+    told["structuredContent"] = json!(null);
+    let mut params = history(json!([wish, user(json!([told]))]));
     params["maxTokens"] = json!(50);
     params["modelPreferences"] = json!({
         "hints": [{ "name": "b", "com.example/size": 1 }, { "name": "a" }, {}],
@@ -89,7 +94,7 @@ async fn whole_histories_reach_the_handler_as_they_are() {
     server.client_of(sampling(&asked)).call("t").send().await.unwrap();
     let asked = asked.lock().unwrap();
     assert_eq!(asked[0].max_tokens, 50);
-    assert_eq!(serde_json::to_value(&asked[0]).unwrap(), params, "hints in their order, all kept");
+    assert_eq!(serde_json::to_value(&asked[0]).unwrap(), params, "hints in order, `_meta` and all");
     assert_eq!(server.seen()[1].params()["inputResponses"]["model"]["model"], "model");
 }
 
@@ -148,4 +153,18 @@ async fn unasked_tools_are_refused() {
         assert!(asked.lock().unwrap().is_empty(), "{more}");
         assert_eq!(server.seen().len(), 1, "no retry: {more}");
     }
+}
+
+#[tokio::test]
+async fn rounds_are_bounded() {
+    let params = history(json!([user(json!({ "type": "text", "text": "hi" }))]));
+    let question = json!({ "method": "sampling/createMessage", "params": params });
+    let round = json!({ "resultType": "input_required", "inputRequests": { "model": question } });
+    let server = Scripted::new((0..100).map(|_| result(&round.to_string())));
+    let asked = Asked::default();
+    let client = server.client_of(sampling(&asked).max_rounds(4));
+    let error = client.call("t").send().await.unwrap_err();
+    assert!(matches!(error, ClientError::TooManyRounds(4)), "{error}");
+    assert_eq!(server.seen().len(), 4);
+    assert!(asked.lock().unwrap().len() <= 4);
 }

@@ -2,8 +2,7 @@
 
 use mcp_core::protocol::LoggingLevel;
 use mcp_core::server::{Cx, ServedTool, ServerBuilder};
-use mcp_testkit::http::HttpConnection;
-use mcp_testkit::{call_tool, request};
+use mcp_testkit::{HttpConnection, call_tool, request};
 use serde_json::{Value, json};
 
 use crate::support::{Running, listen, mcp, serve, server, start};
@@ -16,7 +15,7 @@ async fn lists(running: &Running) -> Vec<String> {
         connection.send(&mcp(&request(method).id(1))).await.unwrap();
         let response = connection.read_response().await.unwrap();
         assert_eq!(response.status(), 200, "{method}");
-        seen.push(response.text().into_owned());
+        seen.push(response.text());
     }
     seen
 }
