@@ -151,6 +151,7 @@ async fn structured_results_have_a_text() {
 }
 
 /// A tool with an output schema, and what it returns.
+#[cfg(feature = "validation")]
 fn returning(output: Value, structured: Option<Value>, is_error: bool) -> ServedTool {
     let mut result = CallToolResult::new(vec![ContentBlock::text("hidden value 98765")]);
     result.structured_content = structured.map(|value| RawJson::from_serialize(&value).unwrap());
