@@ -49,7 +49,12 @@ struct Text<'a> {
     text: &'a str,
 }
 
-impl ResultBody for TextResult<'_> {}
+impl ResultBody for TextResult<'_> {
+    fn length_hint(&self) -> usize {
+        let [text] = &self.content;
+        text.text.len() + self.structured.map_or(0, |raw| raw.get().len())
+    }
+}
 
 /// A tool's result of one text.
 pub(crate) fn text_outcome(text: &str, is_error: bool) -> Result<Outcome, Error> {
