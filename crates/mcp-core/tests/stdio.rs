@@ -12,26 +12,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use common::pipe::{Peer, start};
 use common::{call, request};
 use mcp_core::protocol::{LoggingLevel, ReadResourceResult};
 use mcp_core::server::{
     Args, Cx, ServedPrompt, ServedResource, ServedTemplate, ServedTool, Server,
 };
-use mcp_core::transport::{LineReader, StdioOptions, serve_lines};
-use mcp_core::{Shutdown, ShutdownTrigger};
+use mcp_core::transport::StdioOptions;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tokio::io::{AsyncWriteExt, DuplexStream, ReadHalf, WriteHalf};
 use tokio::sync::Notify;
-use tokio::task::JoinHandle;
-
-struct Peer {
-    lines: LineReader<ReadHalf<DuplexStream>>,
-    input: WriteHalf<DuplexStream>,
-    serving: JoinHandle<std::io::Result<()>>,
-    trigger: ShutdownTrigger,
-}
 
 #[derive(Deserialize, JsonSchema)]
 struct Echo {
@@ -67,44 +58,8 @@ fn server(gate: &Arc<Notify>, dropped: &Arc<AtomicUsize>) -> Server {
         .unwrap()
 }
 
-fn start(server: Server, options: StdioOptions) -> Peer {
-    let (ours, theirs) = tokio::io::duplex(1 << 16);
-    let (reader, writer) = tokio::io::split(theirs);
-    let (trigger, shutdown) = Shutdown::new();
-    let serving = tokio::spawn(serve_lines(server, reader, writer, options, shutdown));
-    let (output, input) = tokio::io::split(ours);
-    Peer { lines: LineReader::new(output, 1 << 24), input, serving, trigger }
-}
-
 fn peer() -> Peer {
     start(server(&Arc::default(), &Arc::default()), StdioOptions::default())
-}
-
-impl Peer {
-    async fn send(&mut self, message: &Value) {
-        self.send_raw(format!("{message}\n").as_bytes()).await;
-    }
-
-    async fn send_raw(&mut self, bytes: &[u8]) {
-        self.input.write_all(bytes).await.unwrap();
-        self.input.flush().await.unwrap();
-    }
-
-    async fn next(&mut self) -> Value {
-        let line = tokio::time::timeout(Duration::from_secs(10), self.lines.next()).await;
-        serde_json::from_slice(&line.expect("an answer").expect("no end").unwrap()).unwrap()
-    }
-
-    /// Ends the input; everything that still comes, and how serving ended.
-    async fn end(mut self) -> (Vec<Value>, std::io::Result<()>) {
-        self.input.shutdown().await.unwrap();
-        drop(self.input);
-        let mut seen = Vec::new();
-        while let Some(line) = self.lines.next().await {
-            seen.push(serde_json::from_slice(&line.unwrap()).unwrap());
-        }
-        (seen, self.serving.await.unwrap())
-    }
 }
 
 fn echo(id: impl Into<Value>, text: &str) -> Value {
@@ -149,12 +104,8 @@ async fn a_line_of_16_mib_is_refused_and_the_next_one_read() {
     let mut peer = peer();
     let mut line = vec![b'x'; 16 * 1024 * 1024];
     line.push(b'\n');
-    let writing = async {
-        peer.input.write_all(&line).await.unwrap();
-        peer.input.write_all(format!("{}\n", echo(1, "after")).as_bytes()).await.unwrap();
-        peer.input.flush().await.unwrap();
-    };
-    writing.await;
+    peer.send_raw(&line).await;
+    peer.send(&echo(1, "after")).await;
     assert_eq!(peer.next().await["error"]["code"], -32600);
     assert_eq!(peer.next().await["id"], 1);
 }

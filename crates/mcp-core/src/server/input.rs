@@ -129,8 +129,8 @@ impl Cx {
     /// [`once`](Self::once).
     ///
     /// # Errors
-    /// [`InputError::Declined`], [`InputError::Cancelled`], or `-32021` if the client cannot show
-    /// forms.
+    /// [`InputError::Declined`], [`InputError::Cancelled`], `-32021` if the client cannot show forms,
+    /// or `-32603` if another question is asked under this key at the same time.
     pub async fn elicit<T>(&self, key: &str, message: impl Into<String>) -> Result<T, InputError>
     where
         T: DeserializeOwned + JsonSchema,

@@ -16,6 +16,7 @@ mod framing;
 mod lists;
 mod mirrored_headers;
 mod mounting;
+mod rounds;
 mod shutdown;
 mod statuses;
 mod streams;
