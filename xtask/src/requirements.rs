@@ -32,7 +32,7 @@ pub(crate) fn command(mut arguments: lexopt::Parser) -> Result {
 
 /// The step of `cargo xtask test`.
 pub(crate) fn step() -> Result {
-    run(false, false)
+    run(true, false)
 }
 
 /// With `strict`, a MUST or MUST NOT that is only planned fails. With `shape`, nothing but the form is checked.

@@ -141,8 +141,15 @@ impl IntoResult<kind::Resource> for ReadResourceResult {
     }
 }
 
+/// As made by the handler, but with no more values than a result may have.
 impl IntoResult<kind::Completion> for CompleteResult {
-    fn into_outcome(self) -> Result<Outcome, HandlerError> {
+    fn into_outcome(mut self) -> Result<Outcome, HandlerError> {
+        if self.completion.values.len() > Completion::MAX_VALUES {
+            let count = self.completion.values.len() as u64;
+            self.completion.total.get_or_insert(count);
+            self.completion.values.truncate(Completion::MAX_VALUES);
+            self.completion.has_more = Some(true);
+        }
         Ok(Outcome::complete(self)?)
     }
 }

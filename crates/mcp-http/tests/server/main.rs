@@ -13,6 +13,7 @@ mod disconnects;
 mod documents;
 mod extensions;
 mod framing;
+mod lists;
 mod mirrored_headers;
 mod mounting;
 mod rounds;
