@@ -20,11 +20,12 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
+use crate::log_text::Shown;
 use crate::message::{ClientMessage, IncomingNotification, IncomingRequest, Rejection};
 use crate::protocol::{RequestId, methods};
 use crate::server::{Exchange, RequestContext, Response, Server, ServerMessage};
 use crate::transport::queue::{Outgoing, Share};
-use crate::transport::{LineError, LineReader};
+use crate::transport::{LineError, LineReader, Network};
 use crate::{Error, Shutdown};
 
 /// The bounds of a line transport.
@@ -69,9 +70,10 @@ impl Default for StdioOptions {
 #[cfg(feature = "stdio")]
 pub async fn serve_stdio(
     server: Server,
-    options: StdioOptions,
+    mut options: StdioOptions,
     shutdown: Shutdown,
 ) -> io::Result<()> {
+    options.context = options.context.with_network(Network::Pipe);
     serve_lines(server, tokio::io::stdin(), tokio::io::stdout(), options, shutdown).await
 }
 
@@ -235,7 +237,7 @@ impl Connection {
                 .unwrap_or_else(PoisonError::into_inner)
                 .remove(&cancelled.request_id);
             if let Some(cancel) = cancel {
-                tracing::debug!(id = %cancelled.request_id, "a request was cancelled");
+                tracing::debug!(id = %Shown(&cancelled.request_id), "a request was cancelled");
                 let _ = cancel.send(());
             }
             return;
