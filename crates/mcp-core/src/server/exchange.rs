@@ -202,7 +202,8 @@ impl Exchange {
             }
             Err(error) => {
                 span::failed(&self.span, &error);
-                tracing::debug!(code = error.code(), %error, "a request failed");
+                // Its message may repeat what the client sent, and does not belong in a log.
+                tracing::debug!(code = error.code(), "a request failed");
                 Response {
                     body: error_response(Some(self.request.id()), &error),
                     kind: match error {
