@@ -25,7 +25,7 @@ use crate::message::{ClientMessage, IncomingNotification, IncomingRequest, Rejec
 use crate::protocol::{RequestId, methods};
 use crate::server::{Exchange, RequestContext, Response, Server, ServerMessage};
 use crate::transport::queue::{Outgoing, Share};
-use crate::transport::{LineError, LineReader, Network};
+use crate::transport::{LineError, LineReader};
 use crate::{Error, Shutdown};
 
 /// The bounds of a line transport.
@@ -73,7 +73,7 @@ pub async fn serve_stdio(
     mut options: StdioOptions,
     shutdown: Shutdown,
 ) -> io::Result<()> {
-    options.context = options.context.with_network(Network::Pipe);
+    options.context = options.context.with_network(crate::transport::Network::Pipe);
     serve_lines(server, tokio::io::stdin(), tokio::io::stdout(), options, shutdown).await
 }
 
