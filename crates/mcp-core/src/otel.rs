@@ -116,7 +116,11 @@ pub(crate) fn set_caller(span: &Span, caller: &TraceContext) -> bool {
     if span.set_parent(context_of(caller)).is_err() {
         return false;
     }
-    span.add_link(ambient().span().span_context().clone());
+    let around = ambient().span().span_context().clone();
+    // In memory, the caller's span is the one around.
+    if around.span_id().to_bytes() != caller.parent_id_bytes() {
+        span.add_link(around);
+    }
     true
 }
 

@@ -296,6 +296,7 @@ async fn a_client_and_a_server_make_one_trace() {
     assert_eq!(sent.parent_span_id, agent.span_context.span_id());
     assert_eq!(served.parent_span_id, sent.span_context.span_id());
     assert_eq!(served.span_context.trace_id(), agent.span_context.trace_id());
+    assert!(served.links.is_empty());
 }
 
 /// Keeps what is sent and answers nothing.
