@@ -20,12 +20,13 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
+use crate::log_text::Shown;
 use crate::message::{ClientMessage, IncomingNotification, IncomingRequest, Rejection};
 use crate::protocol::{RequestId, methods};
 use crate::server::{Exchange, RequestContext, Response, Server, ServerMessage};
 use crate::transport::queue::{Outgoing, Share};
 use crate::transport::{LineError, LineReader};
-use crate::{Error, Shutdown};
+use crate::{Error, RawJson, Shutdown};
 
 /// The bounds of a line transport.
 ///
@@ -69,9 +70,10 @@ impl Default for StdioOptions {
 #[cfg(feature = "stdio")]
 pub async fn serve_stdio(
     server: Server,
-    options: StdioOptions,
+    mut options: StdioOptions,
     shutdown: Shutdown,
 ) -> io::Result<()> {
+    options.context = options.context.with_network(crate::transport::Network::Pipe);
     serve_lines(server, tokio::io::stdin(), tokio::io::stdout(), options, shutdown).await
 }
 
@@ -226,6 +228,7 @@ impl Connection {
             struct Cancelled {
                 #[serde(rename = "requestId")]
                 request_id: RequestId,
+                reason: Option<RawJson>,
             }
             // Malformed ones and ones for unknown requests are ignored, as the protocol says.
             let Ok(cancelled) = notification.parse_params::<Cancelled>() else { return };
@@ -235,7 +238,9 @@ impl Connection {
                 .unwrap_or_else(PoisonError::into_inner)
                 .remove(&cancelled.request_id);
             if let Some(cancel) = cancel {
-                tracing::debug!(id = %cancelled.request_id, "a request was cancelled");
+                let reason = cancelled.reason.as_ref().map(reason_for_log);
+                let id = Shown(&cancelled.request_id);
+                tracing::debug!(%id, ?reason, "a request was cancelled");
                 let _ = cancel.send(());
             }
             return;
@@ -247,6 +252,13 @@ impl Connection {
             }
         });
     }
+}
+
+/// The beginning of a reason, which the client wrote: it may be long, and no text at all.
+fn reason_for_log(reason: &RawJson) -> String {
+    const CHARACTERS: usize = 200;
+    let reason = reason.parse::<String>().unwrap_or_default();
+    reason.chars().take(CHARACTERS).collect()
 }
 
 /// Drives an exchange to its end, unless it is cancelled: then nothing more is sent for it.
