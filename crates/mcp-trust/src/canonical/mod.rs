@@ -5,7 +5,7 @@
 //! agree on a value agree on these bytes, so a signature survives a database, a proxy or another
 //! language.
 //!
-//! It says nothing of texts that do not stand for one value. They are refused by [`strict`](crate::strict)
+//! It says nothing of texts that do not stand for one value. They are refused by [`strict`]
 //! first, for a canonicaliser would silently choose a reading.
 //!
 //! The form is written by `serde_json_canonicalizer`; what we add is that nothing gets there unchecked.
@@ -53,7 +53,9 @@ impl Canonical {
     /// If the text is not [strict JSON](crate::strict).
     pub fn from_slice(text: &[u8]) -> Result<Self, CanonicalError> {
         let value: Value = strict::from_slice(text)?;
-        serde_json_canonicalizer::to_string(&value).map(Self).map_err(CanonicalError::Serialize)
+        let bytes = serde_json_canonicalizer::to_vec(&value).map_err(CanonicalError::Serialize)?;
+        let wrong = |error| CanonicalError::Serialize(serde::ser::Error::custom(error));
+        String::from_utf8(bytes).map(Self).map_err(wrong)
     }
 
     /// The canonical form of a value, as `serde_json` would send it.
@@ -127,7 +129,7 @@ impl fmt::Debug for Canonical {
 /// the same double. `None` if it is infinite or not a number.
 ///
 /// This is the bare form, for comparison with other implementations. Whether the number may stand in a text is
-/// [`strict`](crate::strict)'s question.
+/// [`strict`]'s question.
 ///
 /// ```
 /// use mcp_trust::canonical;
@@ -138,7 +140,7 @@ impl fmt::Debug for Canonical {
 /// ```
 #[must_use]
 pub fn number(number: f64) -> Option<String> {
-    serde_json_canonicalizer::to_string(&number).ok()
+    String::from_utf8(serde_json_canonicalizer::to_vec(&number).ok()?).ok()
 }
 
 #[cfg(test)]
