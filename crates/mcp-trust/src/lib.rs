@@ -8,18 +8,22 @@
 //! 1. [`strict`] reads JSON and refuses by name what two readers could understand differently.
 //! 2. [`canonical`] writes it in the one form of RFC 8785.
 //! 3. [`digest`] names bytes by their SHA-256.
-//! 4. [`pseudonym`] gives persons keyed names.
+//! 4. [`commitment`] names values without saying what they are, [`pseudonym`] persons without saying who.
 //! 5. [`keys`] and [`jws`] sign and verify them.
 //! 6. [`receipts`] keeps them in logs that show when they were changed.
+//!
+//! [`label`] stands by itself: the rule that protections only ever rise.
 //!
 //! Features: `jws` adds the fifth, `receipts` (the default) all.
 
 pub mod canonical;
+pub mod commitment;
 pub mod digest;
 #[cfg(feature = "jws")]
 pub mod jws;
 #[cfg(feature = "jws")]
 pub mod keys;
+pub mod label;
 pub mod pseudonym;
 mod random;
 #[cfg(feature = "receipts")]

@@ -5,11 +5,12 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::Header;
 use crate::keys::{SignError, Signature, Signer, SigningKey};
+use crate::strict;
 
 /// Signs a payload with any [`Signer`].
 ///
 /// # Errors
-/// If the signer does not sign, or its signature does not hold.
+/// If the header is not strict JSON, the signer does not sign, or its signature does not hold.
 pub async fn sign(
     header: Header,
     payload: &[u8],
@@ -42,7 +43,7 @@ pub async fn sign(
 /// ```
 ///
 /// # Errors
-/// With ECDSA, if the system gives no random numbers.
+/// If the header is not strict JSON, and with ECDSA if the system gives no random numbers.
 pub fn sign_now(header: Header, payload: &[u8], key: &SigningKey) -> Result<Signed, SignError> {
     let unsigned = Unsigned::new(header, payload, key)?;
     let signature = key.sign_now(unsigned.signing_input())?;
@@ -60,7 +61,9 @@ impl Unsigned {
     fn new(header: Header, payload: &[u8], signer: &dyn Signer) -> Result<Self, SignError> {
         let algorithm = signer.verifying_key().algorithm().name();
         let header = header.with("alg", algorithm).with("kid", signer.key_id());
-        let header = header.to_json().map_err(|error| SignError::Unavailable(error.into()))?;
+        let header = header.to_json().map_err(|error| SignError::Form(error.into()))?;
+        // Nobody would read it.
+        strict::check(header.as_bytes()).map_err(|error| SignError::Form(error.into()))?;
         let mut input = URL_SAFE_NO_PAD.encode(header);
         let header = input.len();
         input.push('.');

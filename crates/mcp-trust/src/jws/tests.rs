@@ -259,6 +259,12 @@ fn critical_parameters_are_written_as_they_are_read() {
 }
 
 #[test]
+fn headers_that_nobody_would_read_are_not_signed() {
+    let header = Header::new().with("big", u64::MAX);
+    assert!(matches!(sign_now(header, b"x", &key(ED25519)), Err(SignError::Form(_))));
+}
+
+#[test]
 fn every_changed_bit_is_refused() {
     for jwk in [ED25519, P256] {
         let key = key(jwk);

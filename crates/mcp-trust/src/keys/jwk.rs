@@ -49,6 +49,12 @@ pub enum JwkError {
     /// Two keys of a set have the same name.
     #[error("two keys of the set have one name")]
     DuplicateKeyId,
+    /// The set has more keys than are read.
+    #[error("the set has more than {limit} keys")]
+    TooManyKeys {
+        /// How many are.
+        limit: usize,
+    },
     /// A key of a set has neither `kid` nor a thumbprint, or an empty name.
     #[error("a key of the set has an empty name")]
     EmptyKeyId,

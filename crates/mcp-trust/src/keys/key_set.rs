@@ -191,6 +191,9 @@ impl PublishedKey {
     }
 }
 
+/// How many keys a set that is read may have, those included that are left out. Each costs the work of a signature.
+const MAX_KEYS: usize = 256;
+
 /// What a party publishes: its public keys, each under a name of its own.
 ///
 /// ```
@@ -234,7 +237,7 @@ impl KeySet {
     /// kinds, for other purposes, malformed.
     ///
     /// # Errors
-    /// If the text is not strict JSON or no key set, if two keys have one name, and if a key is secret: it is
+    /// If the text is not strict JSON or no key set, if it has more than 256 keys, if two have one name, and if one is secret: it is
     /// public now, and must not be trusted.
     pub fn from_slice(text: &[u8]) -> Result<Self, JwkError> {
         #[derive(Deserialize)]
@@ -244,6 +247,9 @@ impl KeySet {
 
         let set: Set =
             strict::from_slice(text).map_err(|error| JwkError::Json(error.to_string()))?;
+        if set.keys.len() > MAX_KEYS {
+            return Err(JwkError::TooManyKeys { limit: MAX_KEYS });
+        }
         let mut keys = Vec::with_capacity(set.keys.len());
         for key in set.keys {
             let jwk = PublicJwk::from_slice(key.get().as_bytes());
@@ -357,6 +363,11 @@ mod tests {
         assert_eq!(KeySet::from_slice(twice.as_bytes()), Err(JwkError::DuplicateKeyId));
         let leaked = format!(r#"{{"keys":[{}]}}"#, key.to_secret_jwk().as_str());
         assert_eq!(KeySet::from_slice(leaked.as_bytes()), Err(JwkError::Secret));
+        let many = format!(r#"{{"keys":[{}0]}}"#, "0,".repeat(MAX_KEYS));
+        assert_eq!(
+            KeySet::from_slice(many.as_bytes()),
+            Err(JwkError::TooManyKeys { limit: MAX_KEYS })
+        );
         for broken in ["{}", "[]", r#"{"keys":1}"#, r#"{"keys":[],"keys":[]}"#] {
             assert!(matches!(KeySet::from_slice(broken.as_bytes()), Err(JwkError::Json(_))));
         }

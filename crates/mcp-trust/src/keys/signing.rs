@@ -22,6 +22,10 @@ pub enum SignError {
     /// The system gives no random numbers, which ECDSA needs.
     #[error(transparent)]
     Random(#[from] RandomError),
+    /// What should be signed has not the form that it needs: a header that is not strict JSON, a name or key that notes do
+    /// not have.
+    #[error("what should be signed has not the right form")]
+    Form(#[source] Box<dyn Error + Send + Sync>),
     /// The signer could not be reached, or refused.
     #[error("the signer does not sign")]
     Unavailable(#[source] Box<dyn Error + Send + Sync>),

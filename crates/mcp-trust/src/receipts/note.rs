@@ -174,7 +174,7 @@ impl SignedNote {
     /// # Errors
     /// If the text or the name has not the form that notes ask for, or the key is not an Ed25519 one.
     pub fn sign_now(text: &str, name: &str, key: &SigningKey) -> Result<Self, SignError> {
-        let mut note = Self::unsigned(text).map_err(unavailable)?;
+        let mut note = Self::unsigned(text).map_err(form)?;
         let signature = key.sign_now(text.as_bytes())?;
         note.add(name, key.verifying_key(), &signature)?;
         Ok(note)
@@ -185,7 +185,7 @@ impl SignedNote {
     /// # Errors
     /// As [`sign_now`](Self::sign_now), and if the signer does not sign or its signature does not hold.
     pub async fn sign(text: &str, name: &str, signer: &dyn Signer) -> Result<Self, SignError> {
-        Self::unsigned(text).map_err(unavailable)?.and_sign(name, signer).await
+        Self::unsigned(text).map_err(form)?.and_sign(name, signer).await
     }
 
     /// Adds a signature, as during a rotation. What is signed is the text, not the other signatures.
@@ -212,7 +212,7 @@ impl SignedNote {
         key: &VerifyingKey,
         signature: &Signature,
     ) -> Result<(), SignError> {
-        let key = NoteKey::new(name, key.clone()).map_err(unavailable)?;
+        let key = NoteKey::new(name, key.clone()).map_err(form)?;
         key.key.verify(self.text.as_bytes(), signature).map_err(|_| SignError::Wrong)?;
         self.signatures.push(Line {
             name: key.name,
@@ -245,8 +245,8 @@ impl SignedNote {
     }
 }
 
-fn unavailable(error: NoteError) -> SignError {
-    SignError::Unavailable(error.into())
+fn form(error: NoteError) -> SignError {
+    SignError::Form(error.into())
 }
 
 /// As notes are sent and stored.
@@ -390,16 +390,10 @@ mod tests {
         }
         let key = SigningKey::generate(Algorithm::EdDsa).unwrap();
         for name in ["", "a b", "a+b", "a\nb", "a\u{a0}b"] {
-            assert!(matches!(
-                SignedNote::sign_now("x\n", name, &key),
-                Err(SignError::Unavailable(_))
-            ));
+            assert!(matches!(SignedNote::sign_now("x\n", name, &key), Err(SignError::Form(_))));
         }
         for text in ["", "x", "x\r\n", "\0\n"] {
-            assert!(matches!(
-                SignedNote::sign_now(text, "log", &key),
-                Err(SignError::Unavailable(_))
-            ));
+            assert!(matches!(SignedNote::sign_now(text, "log", &key), Err(SignError::Form(_))));
         }
         let es256 = SigningKey::generate(Algorithm::Es256).unwrap();
         assert!(SignedNote::sign_now("x\n", "log", &es256).is_err());
