@@ -52,7 +52,8 @@ pub mod mrtr;
 mod number;
 pub mod pagination;
 mod params;
-mod peek;
+#[doc(hidden)]
+pub mod peek;
 pub mod progress;
 pub mod prompts;
 mod requests;
@@ -64,10 +65,13 @@ pub mod schema;
 mod strings;
 pub mod subscriptions;
 pub mod tools;
-mod union;
+#[doc(hidden)]
+pub mod union;
 pub mod version;
-mod wire;
-mod wire_schema;
+#[doc(hidden)]
+pub mod wire;
+#[doc(hidden)]
+pub mod wire_schema;
 
 pub use caching::*;
 pub use cancellation::*;
