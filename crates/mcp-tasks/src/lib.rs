@@ -1,0 +1,4 @@
+//! Long-running tool calls that survive.
+#![forbid(unsafe_code)]
+
+pub mod protocol;
