@@ -17,11 +17,11 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 fn published() -> Option<Value> {
-    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../..");
-    let file = root.join("shared/spec/tasks.schema.json");
-    match std::fs::read_to_string(&file) {
-        Ok(text) => Some(serde_json::from_str(&text).unwrap()),
-        Err(_) => {
+    let here = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    let mut files = here.ancestors().map(|folder| folder.join("shared/spec/tasks.schema.json"));
+    match files.find_map(|file| std::fs::read_to_string(file).ok()) {
+        Some(text) => Some(serde_json::from_str(&text).unwrap()),
+        None => {
             println!("skipped: the published schema is not here");
             None
         }
@@ -83,8 +83,8 @@ fn kind(schema: &Value, defs: &Value) -> String {
     if let Some(reference) = schema.get("$ref").and_then(Value::as_str) {
         let name = reference.strip_prefix("#/$defs/").unwrap();
         return match name {
-            // Ours is an enumeration of its own, the published schema repeats it.
-            "TaskStatus" => kind(&defs[name], defs),
+            // Named in one of the two, repeated in the other.
+            "TaskStatus" | "InputRequests" | "InputResponses" => kind(&defs[name], defs),
             "JSONObject" => "object".to_owned(),
             name => name.to_owned(),
         };
@@ -110,6 +110,9 @@ fn kind(schema: &Value, defs: &Value) -> String {
     }
     if let Some(items) = schema.get("items") {
         texts.push(format!("of {}", kind(items, defs)));
+    }
+    if let Some(values) = schema.get("additionalProperties").filter(|values| **values != json!({})) {
+        texts.push(format!("of {}", kind(values, defs)));
     }
     texts.sort();
     texts.dedup();
