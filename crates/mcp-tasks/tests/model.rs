@@ -17,7 +17,9 @@ use std::time::Duration;
 use mcp_core::RawJson;
 use mcp_core::protocol::{ElicitRequestUrlParams, ErrorObject, InputRequest, JsonObject};
 use mcp_tasks::protocol::TaskStatus;
-use mcp_tasks::store::{Claim, Ended, NewTask, Phase, Stale, TaskId, TaskRequest, TaskRow, Timestamp};
+use mcp_tasks::store::{
+    Claim, Ended, NewTask, Phase, Stale, TaskId, TaskRequest, TaskRow, Timestamp,
+};
 use serde_json::json;
 
 const LEASE: u64 = 2;
@@ -167,7 +169,9 @@ fn step(state: &State, action: Action) -> Option<(State, Option<Result<(), Stale
         | Action::Complete(worker)
         | Action::Fail(worker)
         | Action::Release(worker) => Some(worker),
-        Action::Heartbeat(worker) | Action::Checkpoint(worker) if told == Some(Err(Stale)) => Some(worker),
+        Action::Heartbeat(worker) | Action::Checkpoint(worker) if told == Some(Err(Stale)) => {
+            Some(worker)
+        }
         _ => None,
     };
     if let Some(worker) = worker {
@@ -213,7 +217,11 @@ fn check(before: &State, action: Action, after: &State, told: Option<Result<(), 
         match old.phase {
             Phase::Queued { .. } => {}
             Phase::Running { lease_until } => {
-                assert!(lease_until.as_millis() <= before.now, "a live lease was taken: {}", place());
+                assert!(
+                    lease_until.as_millis() <= before.now,
+                    "a live lease was taken: {}",
+                    place()
+                );
             }
             _ => panic!("claimed: {}", place()),
         }
@@ -314,7 +322,12 @@ fn search(ttl: Option<u64>) -> (usize, usize) {
     }
     assert_eq!(seen.len(), actions().len() - 1, "an action never happened: {seen:?}");
     assert!(states.iter().any(|state| state.row.fence == MAX_FENCE));
-    for status in [TaskStatus::Completed, TaskStatus::Failed, TaskStatus::Cancelled, TaskStatus::InputRequired] {
+    for status in [
+        TaskStatus::Completed,
+        TaskStatus::Failed,
+        TaskStatus::Cancelled,
+        TaskStatus::InputRequired,
+    ] {
         assert!(states.iter().any(|state| state.row.status() == status), "{status}");
     }
     // From everywhere there is a way to an end: nothing is stuck for good.
@@ -367,7 +380,8 @@ fn a_poison_task_is_given_up_and_progress_is_not() {
     for step in 0..20 {
         assert_eq!(crash(&mut row), Claim::Taken);
         let fence = row.fence;
-        row.checkpoint(fence, Timestamp::from_millis(0), &step.to_string(), RawJson::null()).unwrap();
+        row.checkpoint(fence, Timestamp::from_millis(0), &step.to_string(), RawJson::null())
+            .unwrap();
     }
     for _ in 0..3 {
         assert_eq!(crash(&mut row), Claim::Taken);

@@ -111,7 +111,8 @@ fn kind(schema: &Value, defs: &Value) -> String {
     if let Some(items) = schema.get("items") {
         texts.push(format!("of {}", kind(items, defs)));
     }
-    if let Some(values) = schema.get("additionalProperties").filter(|values| **values != json!({})) {
+    if let Some(values) = schema.get("additionalProperties").filter(|values| **values != json!({}))
+    {
         texts.push(format!("of {}", kind(values, defs)));
     }
     texts.sort();

@@ -239,7 +239,8 @@ impl Shared {
     /// Creates the tables, and ends the leases of workers that this process's predecessor had.
     fn prepare(&self) -> Result<(), StoreError> {
         let ended = self.commit(|transaction| {
-            transaction.tables.written = true;
+            transaction.tables.written = true; // The tables themselves, at least.
+            transaction.check_codec()?;
             transaction.end_leases()
         })??;
         tracing::debug!(ended, "a task store was opened");
@@ -417,7 +418,10 @@ fn scan(
 }
 
 impl Open<'_> {
-    fn failed<R>(&mut self, error: impl std::error::Error + Send + Sync + 'static) -> Result<R, StoreError> {
+    fn failed<R>(
+        &mut self,
+        error: impl std::error::Error + Send + Sync + 'static,
+    ) -> Result<R, StoreError> {
         let error = StoreError::unavailable(error);
         self.broken.get_or_insert(error.clone());
         Err(error)

@@ -63,6 +63,11 @@ impl Codec for Plain {
 /// The most bytes that one task may have, unless the store says otherwise.
 pub(super) const MAX_ROW: usize = 8 * 1024 * 1024;
 
+/// The place of the mark by which the right key is known. Shorter than the keys of tasks.
+const CHECK_KEY: &[u8] = b"mark";
+/// The mark belongs to a task that never is.
+const CHECK_ID: &str = "---------------------------";
+
 /// What a transaction is about to tell, once it is durable.
 #[derive(Debug, Default)]
 pub(super) struct News {
@@ -370,6 +375,24 @@ impl<T: Tables> Transaction<'_, T> {
             }
         }
         Ok(keys.len())
+    }
+
+    /// Finds out whether the tables were written in the way that they are read now: with the same
+    /// key, that is. The first time, it leaves the mark by which it is known later.
+    pub(super) fn check_codec(&mut self) -> Result<(), StoreError> {
+        let id = TaskId::parse(CHECK_ID).ok_or_else(|| StoreError::unavailable("no mark"))?;
+        match self.tables.get(Table::Keys, CHECK_KEY)? {
+            Some(mark) => match self.codec.decode(&id, mark) {
+                Ok(mark) if mark == CHECK_KEY => Ok(()),
+                _ => Err(StoreError::unavailable(
+                    "it is encrypted with a key that was not given, or not at all",
+                )),
+            },
+            None => {
+                let mark = self.codec.encode(&id, CHECK_KEY.to_vec())?;
+                self.tables.put(Table::Keys, CHECK_KEY, &mark)
+            }
+        }
     }
 
     /// Ends all leases: for a store that only this process can have open, when it opens it.
