@@ -21,13 +21,17 @@ use std::time::Duration;
 use async_trait::async_trait;
 use mcp_core::Shutdown;
 use mcp_core::extension::{
-    Contributions, Extension, ExtensionError, ExtensionId, MethodOptions, NoSettings,
-    ServerExtension,
+    Contributions, Extension, ExtensionDescriptor, ExtensionError, ExtensionId, MessageDescriptor,
+    MethodOptions, NoSettings, ServerExtension, schema_of,
 };
 use mcp_core::protocol::methods::TOOLS_CALL;
 use mcp_core::server::ServerHandle;
 
-use crate::protocol::{RESULT_TYPE, TASK_IDS, TASKS_CANCEL, TASKS_GET, TASKS_UPDATE};
+use crate::protocol::{
+    CancelTaskParams, CancelTaskResult, CreateTaskResult, GetTaskParams, GetTaskResult,
+    NOTIFICATIONS_TASKS, RESULT_TYPE, TASK_IDS, TASKS_CANCEL, TASKS_GET, TASKS_UPDATE,
+    TaskStatusNotificationParams, UpdateTaskParams, UpdateTaskResult,
+};
 use crate::store::TaskStore;
 
 /// The extension `io.modelcontextprotocol/tasks`, for a server.
@@ -136,6 +140,25 @@ impl Tasks {
         Self { shared: Arc::new(Shared { store: Arc::clone(&self.shared.store), settings }) }
     }
 }
+
+mcp_core::register_extension!(
+    ExtensionDescriptor::of::<Tasks>(
+        "https://modelcontextprotocol.io/seps/2663-tasks-extension"
+    )
+    .with_messages(
+        const {
+            &[
+                MessageDescriptor::method::<GetTaskParams, GetTaskResult>(TASKS_GET),
+                MessageDescriptor::method::<UpdateTaskParams, UpdateTaskResult>(TASKS_UPDATE),
+                MessageDescriptor::method::<CancelTaskParams, CancelTaskResult>(TASKS_CANCEL),
+                MessageDescriptor::notification::<TaskStatusNotificationParams>(
+                    NOTIFICATIONS_TASKS,
+                ),
+            ]
+        }
+    )
+    .with_definitions(const { &[("CreateTaskResult", schema_of::<CreateTaskResult>)] })
+);
 
 impl Extension for Tasks {
     const ID: ExtensionId = crate::ID;
