@@ -145,7 +145,6 @@ fn builder(stage: &Arc<Stage>) -> mcp_core::server::ServerBuilder {
 
 /// A server whose workers run, until it is stopped.
 struct Running {
-    server: Server,
     client: RawClient,
     trigger: ShutdownTrigger,
     work: JoinHandle<()>,
@@ -160,7 +159,7 @@ impl Running {
         let (trigger, shutdown) = Shutdown::new();
         let background = server.clone();
         let work = tokio::spawn(async move { background.run_extensions(shutdown).await });
-        Self { client: RawClient::new(&server), server, trigger, work }
+        Self { client: RawClient::new(&server), trigger, work }
     }
 
     async fn stop(self) {
@@ -658,7 +657,7 @@ async fn the_extension_passes_the_suite_for_extensions() {
         .routing("tasks/cancel", "taskId")
         .open_tool("t", json!({}))
         .result_type("task", call_tool("t", json!({})))
-        .topic("taskIds", json!([known]))
+        .strict_topic("taskIds", json!([known]))
         .request_meta::<mcp_tasks::IdempotencyKey>("key", 7)
         .run()
         .await;
