@@ -67,9 +67,10 @@ async fn gate(cx: Cx, stage: State<Arc<Stage>>) -> Result<String, HandlerError> 
     let stage = stage.into_inner();
     let _drop = CountsDrop(Arc::clone(&stage));
     let steps = Arc::clone(&stage);
-    cx.once("step", async move {
-        Ok::<_, HandlerError>(steps.steps.fetch_add(1, Ordering::SeqCst))
-    })
+    cx.once(
+        "step",
+        async move { Ok::<_, HandlerError>(steps.steps.fetch_add(1, Ordering::SeqCst)) },
+    )
     .await?;
     let entered = stage.entered.fetch_add(1, Ordering::SeqCst);
     cx.progress(1, 2, "at the gate");
@@ -255,7 +256,8 @@ async fn who_knows_no_tasks_gets_a_direct_answer_or_is_told_what_to_declare() {
     let client = &running.client;
     let answer = client.send(call_tool("instant", json!({ "times": 2 }))).await;
     assert_eq!(answer.assert_text(), "xx");
-    let listen = request("subscriptions/listen").param("notifications", json!({ "taskIds": ["a"] }));
+    let listen =
+        request("subscriptions/listen").param("notifications", json!({ "taskIds": ["a"] }));
     for message in [
         call_tool("gate", json!({})),
         request("tasks/get").param("taskId", "a"),
@@ -563,7 +565,9 @@ async fn a_tool_that_is_gone_or_has_changed_fails_its_tasks() {
         ends.push(new.end(id).await);
     }
     assert_eq!(ends[0]["error"]["message"], "the tool `gone` is no longer there");
-    assert!(ends[1]["error"]["message"].as_str().unwrap().contains("version 1 was called, it is 2"));
+    assert!(
+        ends[1]["error"]["message"].as_str().unwrap().contains("version 1 was called, it is 2")
+    );
     assert_eq!(ends[2]["status"], "completed");
     new.stop().await;
 }
@@ -580,8 +584,7 @@ async fn listeners_are_caught_up_and_told_each_change_once_in_order() {
     let filter = json!({ "taskIds": [done, "nonsense", asks, foreign, done] });
     let listen = declared(request("subscriptions/listen").param("notifications", filter));
     let mut listening = running.client.open(listen);
-    let first =
-        listening.expect_notification("notifications/subscriptions/acknowledged").await;
+    let first = listening.expect_notification("notifications/subscriptions/acknowledged").await;
     assert_eq!(first["notifications"]["taskIds"], json!([done, asks]));
     let mut caught_up = std::collections::BTreeMap::new();
     for _ in 0..2 {

@@ -110,19 +110,14 @@ fn failed(cx: &Cx, row: TaskRow) -> Error {
             None => Error::invalid_params(error.message),
         },
         code => match mcp_core::ApplicationCode::try_new(code) {
-            Some(code) => {
-                Error::Application { code, message: error.message, data: error.data }
-            }
+            Some(code) => Error::Application { code, message: error.message, data: error.data },
             None => Error::Internal,
         },
     }
 }
 
 /// Asks what is asked before there is a task.
-async fn ask_first(
-    cx: &Cx,
-    policy: &TaskPolicy,
-) -> Result<BTreeMap<String, RawJson>, InputError> {
+async fn ask_first(cx: &Cx, policy: &TaskPolicy) -> Result<BTreeMap<String, RawJson>, InputError> {
     #[derive(Serialize)]
     struct Accepted {
         action: &'static str,

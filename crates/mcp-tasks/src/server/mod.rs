@@ -142,22 +142,20 @@ impl Tasks {
 }
 
 mcp_core::register_extension!(
-    ExtensionDescriptor::of::<Tasks>(
-        "https://modelcontextprotocol.io/seps/2663-tasks-extension"
-    )
-    .with_messages(
-        const {
-            &[
-                MessageDescriptor::method::<GetTaskParams, GetTaskResult>(TASKS_GET),
-                MessageDescriptor::method::<UpdateTaskParams, UpdateTaskResult>(TASKS_UPDATE),
-                MessageDescriptor::method::<CancelTaskParams, CancelTaskResult>(TASKS_CANCEL),
-                MessageDescriptor::notification::<TaskStatusNotificationParams>(
-                    NOTIFICATIONS_TASKS,
-                ),
-            ]
-        }
-    )
-    .with_definitions(const { &[("CreateTaskResult", schema_of::<CreateTaskResult>)] })
+    ExtensionDescriptor::of::<Tasks>("https://modelcontextprotocol.io/seps/2663-tasks-extension")
+        .with_messages(
+            const {
+                &[
+                    MessageDescriptor::method::<GetTaskParams, GetTaskResult>(TASKS_GET),
+                    MessageDescriptor::method::<UpdateTaskParams, UpdateTaskResult>(TASKS_UPDATE),
+                    MessageDescriptor::method::<CancelTaskParams, CancelTaskResult>(TASKS_CANCEL),
+                    MessageDescriptor::notification::<TaskStatusNotificationParams>(
+                        NOTIFICATIONS_TASKS,
+                    ),
+                ]
+            }
+        )
+        .with_definitions(const { &[("CreateTaskResult", schema_of::<CreateTaskResult>)] })
 );
 
 impl Extension for Tasks {
@@ -187,9 +185,7 @@ impl ServerExtension for Tasks {
             methods::cancel(Arc::clone(&shared), cx, params)
         });
         let shared = Arc::clone(&self.shared);
-        to.strict_topic(TASK_IDS, move |_, cx, ids| {
-            topic::listen(Arc::clone(&shared), cx, ids)
-        });
+        to.strict_topic(TASK_IDS, move |_, cx, ids| topic::listen(Arc::clone(&shared), cx, ids));
         let result_type = to.result_type(RESULT_TYPE, &[TOOLS_CALL]);
         to.request_meta::<IdempotencyKey>();
         let layer = layer::TaskLayer { shared: Arc::clone(&self.shared), result_type };

@@ -17,8 +17,7 @@ const SWEEP: usize = 500;
 pub(super) async fn work(shared: Arc<Shared>, server: ServerHandle, shutdown: Shutdown) {
     let settings = &shared.settings;
     // Leases that are over are found by looking.
-    let look_every =
-        (settings.lease / 8).clamp(Duration::from_millis(20), Duration::from_secs(1));
+    let look_every = (settings.lease / 8).clamp(Duration::from_millis(20), Duration::from_secs(1));
     let mut look = tokio::time::interval(look_every);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut work = shared.store.hub().work();
@@ -32,7 +31,8 @@ pub(super) async fn work(shared: Arc<Shared>, server: ServerHandle, shutdown: Sh
             match shared.store.claim(settings.lease, free).await {
                 Ok(claimed) => {
                     for row in claimed {
-                        let run = run::run(Arc::clone(&shared), server.clone(), row, shutdown.clone());
+                        let run =
+                            run::run(Arc::clone(&shared), server.clone(), row, shutdown.clone());
                         running.spawn(run);
                     }
                 }
