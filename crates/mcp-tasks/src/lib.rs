@@ -15,14 +15,16 @@
 //! What may happen twice is the code of a handler *outside* `once`, when a worker dies in the middle:
 //! a handler of a task is code that may be run again.
 //!
-//! [`Tasks`] is the extension for servers. It uses nothing of `mcp-core` that other extensions could
+//! [`Tasks`] is the extension for servers, [`TasksClient`] the one for clients. They use nothing of `mcp-core` that other extensions could
 //! not use.
 #![forbid(unsafe_code)]
 
+pub mod client;
 pub mod protocol;
 pub mod server;
 pub mod store;
 
+pub use client::TasksClient;
 pub use server::{IdempotencyKey, TaskMode, TaskPolicy, TaskTool, Tasks};
 
 use mcp_core::extension::ExtensionId;

@@ -145,6 +145,11 @@ impl DetailedTask {
         }
     }
 
+    /// Drops what does not belong to the state itself, such as the `_meta` of the message it came with.
+    pub(crate) fn forget_extra(&mut self) {
+        *self.extra_mut() = Extra::new();
+    }
+
     fn extra_mut(&mut self) -> &mut Extra {
         match self {
             Self::Working(task) => &mut task.extra,
