@@ -58,8 +58,7 @@ use crate::protocol::{CallTool, Complete, Discover, GetPrompt, ReadResource, Req
 use crate::protocol::{
     CallToolResult, CompleteResult, CompletionArgument, CompletionContext, CompletionReference,
     DiscoverResult, GetPromptResult, Implementation, InputRequests, InputResponses,
-    LoggingMessageNotificationParams,
-    ReadResourceResult, SubscriptionFilter,
+    LoggingMessageNotificationParams, ReadResourceResult, SubscriptionFilter,
 };
 
 /// A client of one server. Cheap to clone; all clones are the same client.

@@ -231,10 +231,8 @@ impl ClientExtension for TasksClient {
                     let state = drive.next().await?;
                     if let Some(message) = state.task().status_message {
                         changes += 1;
-                        let progress = ProgressNotificationParams::new(
-                            state.task().task_id.as_str(),
-                            changes,
-                        );
+                        let progress =
+                            ProgressNotificationParams::new(state.task().task_id.as_str(), changes);
                         claimed.progress(progress.with_message(message));
                     }
                     if let Some(end) = final_result(state) {

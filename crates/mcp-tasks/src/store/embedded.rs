@@ -567,3 +567,107 @@ impl TaskStore for EmbeddedStore {
         &self.shared.hub
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
+mod tests {
+    use std::io;
+    use std::sync::Mutex;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use redb::StorageBackend;
+
+    use super::*;
+    use crate::store::TaskRequest;
+
+    /// A disk in memory that can be full.
+    #[derive(Debug, Default, Clone)]
+    struct Disk {
+        bytes: Arc<Mutex<Vec<u8>>>,
+        full: Arc<AtomicBool>,
+    }
+
+    impl Disk {
+        fn check(&self) -> io::Result<()> {
+            match self.full.load(Ordering::SeqCst) {
+                true => Err(io::ErrorKind::StorageFull.into()),
+                false => Ok(()),
+            }
+        }
+    }
+
+    impl StorageBackend for Disk {
+        fn len(&self) -> io::Result<u64> {
+            Ok(self.bytes.lock().unwrap().len() as u64)
+        }
+
+        fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+            let bytes = self.bytes.lock().unwrap();
+            let offset = offset as usize;
+            let part = bytes.get(offset..offset + out.len());
+            out.copy_from_slice(part.ok_or(io::ErrorKind::UnexpectedEof)?);
+            Ok(())
+        }
+
+        fn set_len(&self, len: u64) -> io::Result<()> {
+            let mut bytes = self.bytes.lock().unwrap();
+            if len as usize > bytes.len() {
+                self.check()?;
+            }
+            bytes.resize(len as usize, 0);
+            Ok(())
+        }
+
+        fn sync_data(&self) -> io::Result<()> {
+            self.check()
+        }
+
+        fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+            self.check()?;
+            let mut bytes = self.bytes.lock().unwrap();
+            let offset = offset as usize;
+            let part = bytes.get_mut(offset..offset + data.len());
+            part.ok_or(io::ErrorKind::UnexpectedEof)?.copy_from_slice(data);
+            Ok(())
+        }
+    }
+
+    fn task() -> NewTask {
+        NewTask::new(TaskRequest {
+            method: "tools/call".to_owned(),
+            tool: "t".to_owned(),
+            version: None,
+            params: RawJson::null(),
+        })
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_loses_nothing_and_the_store_works_again() {
+        let disk = Disk::default();
+        let opened = disk.clone();
+        let opener: Opener =
+            Box::new(move || Database::builder().create_with_backend(opened.clone()));
+        let store = EmbeddedStore::start("disk".into(), opener, EmbeddedOptions::new()).unwrap();
+        let before = store.create(task()).await.unwrap().row;
+        let hold = store.claim(Duration::from_secs(60), 1).await.unwrap().pop().unwrap().hold();
+        for _ in 0..3 {
+            disk.full.store(true, Ordering::SeqCst);
+            for _ in 0..3 {
+                let error = store.create(task()).await.unwrap_err();
+                assert!(matches!(error, StoreError::Unavailable(_)), "{error}");
+                let error = store.heartbeat(&hold, Duration::from_secs(60), None).await;
+                assert!(matches!(error, Err(StoreError::Unavailable(_))), "{error:?}");
+            }
+            disk.full.store(false, Ordering::SeqCst);
+            assert_eq!(store.get(&before.id, None).await.unwrap().id, before.id);
+            store.heartbeat(&hold, Duration::from_secs(60), None).await.unwrap();
+            store.create(task()).await.unwrap();
+        }
+        // Three of those that were refused must not have come in.
+        assert_eq!(store.claim(Duration::from_secs(60), 100).await.unwrap().len(), 3);
+        store
+            .finish(&hold, Ended::Failed(mcp_core::protocol::ErrorObject::new(-32603, "x")))
+            .await
+            .unwrap();
+    }
+}
