@@ -97,7 +97,7 @@ fn app(asked: &Arc<AtomicUsize>) -> ClientBuilder {
 
 fn task(started: Started) -> RunningTask {
     match started {
-        Started::Task(task) => task,
+        Started::Task(task) => *task,
         Started::Done(result) => panic!("no task, but {result:?}"),
     }
 }

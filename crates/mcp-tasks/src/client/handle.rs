@@ -55,7 +55,7 @@ pub enum Started {
     /// It has its result already.
     Done(Box<CallToolResult>),
     /// It goes on as a task.
-    Task(RunningTask),
+    Task(Box<RunningTask>),
 }
 
 /// A task that is being followed. Dropping it does not cancel the task.

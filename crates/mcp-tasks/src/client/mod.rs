@@ -165,7 +165,7 @@ impl TasksClient {
                 Round::Extension { result_type, result } if &*result_type == RESULT_TYPE => {
                     let created: CreateTaskResult = result.parse().map_err(unexpected)?;
                     let handle = TaskHandle::new(&created, tool);
-                    return Ok(Started::Task(self.resume(client, handle)));
+                    return Ok(Started::Task(Box::new(self.resume(client, handle))));
                 }
                 Round::Extension { result_type, .. } => {
                     return Err(ClientError::UnexpectedResult {

@@ -338,7 +338,7 @@ impl Shared {
     /// Opens the database anew if it has failed.
     fn reopen(&self) -> Result<(), StoreError> {
         let is_open = |database: &Option<Database>| database.is_some();
-        if is_open(&*self.database.read().unwrap_or_else(PoisonError::into_inner)) {
+        if is_open(&self.database.read().unwrap_or_else(PoisonError::into_inner)) {
             return Ok(());
         }
         let mut database = self.database.write().unwrap_or_else(PoisonError::into_inner);
