@@ -20,7 +20,6 @@ mod outgoing;
 mod request;
 mod roots;
 mod rounds;
-mod sampling;
 mod subscription;
 mod tool_book;
 pub mod transport;

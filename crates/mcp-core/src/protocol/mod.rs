@@ -28,11 +28,13 @@
 //! [`RawJson`]: crate::RawJson
 
 pub mod base;
+mod bytes;
 pub mod caching;
 pub mod cancellation;
 pub mod capabilities;
 pub mod completion;
 pub mod content;
+mod conversation;
 pub mod discover;
 pub mod elicitation;
 mod elicitation_choice;
@@ -73,11 +75,13 @@ pub mod wire;
 #[doc(hidden)]
 pub mod wire_schema;
 
+pub use bytes::NotBase64;
 pub use caching::*;
 pub use cancellation::*;
 pub use capabilities::*;
 pub use completion::*;
 pub use content::*;
+pub use conversation::ConversationError;
 pub use discover::*;
 pub use elicitation::*;
 pub use elicitation_choice::*;

@@ -179,6 +179,14 @@ pub enum ResourceContents {
 }
 
 impl ResourceContents {
+    /// The bytes of its text or Base64.
+    pub(crate) fn length(&self) -> usize {
+        match self {
+            Self::Text(text) => text.text.len(),
+            Self::Blob(blob) => blob.blob.len(),
+        }
+    }
+
     /// The text, if it is text.
     pub fn as_text(&self) -> Option<&str> {
         match self {
@@ -395,7 +403,16 @@ wire! {
     }
 }
 
-result_body!(ListResourcesResult ListResourceTemplatesResult ReadResourceResult);
+result_body!(
+    ListResourcesResult ListResourceTemplatesResult ReadResourceResult = ReadResourceResult::length
+);
+
+impl ReadResourceResult {
+    /// The bytes of what may be long.
+    fn length(&self) -> usize {
+        self.contents.iter().map(ResourceContents::length).sum()
+    }
+}
 
 wire! {
     /// The params of a `notifications/resources/updated` notification.

@@ -276,9 +276,22 @@ wire! {
     }
 }
 
-result_body!(ListToolsResult CallToolResult);
+result_body!(ListToolsResult CallToolResult = CallToolResult::length);
 
 impl CallToolResult {
+    /// The bytes of what may be long.
+    fn length(&self) -> usize {
+        let content = self.content.iter().map(|block| match block {
+            ContentBlock::Text(text) => text.text.len(),
+            ContentBlock::Image(image) => image.data.len(),
+            ContentBlock::Audio(audio) => audio.data.len(),
+            ContentBlock::Resource(embedded) => embedded.resource.length(),
+            _ => 0,
+        });
+        let structured = self.structured_content.as_ref().map_or(0, |raw| raw.get().len());
+        content.sum::<usize>() + structured
+    }
+
     /// The texts of the content, joined by line ends.
     pub fn all_text(&self) -> String {
         let texts: Vec<_> = self.content.iter().filter_map(ContentBlock::as_text).collect();

@@ -148,7 +148,8 @@ pub(crate) async fn route(cx: Cx) -> Result<Outcome, Error> {
             resources::list_templates(&cx)
         }
         methods::COMPLETION_COMPLETE if offers.completions.is_some() => {
-            completion::complete(cx).await
+            // Boxed, since its future is the largest and every request would keep room for it.
+            Box::pin(completion::complete(cx)).await
         }
         methods::SUBSCRIPTIONS_LISTEN => listeners::listen(cx).await,
         method => match server.methods.get(method) {

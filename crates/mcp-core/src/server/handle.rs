@@ -6,8 +6,8 @@ use crate::Error;
 use crate::server::compile::{compile_prompt, compile_resource, compile_template, compile_tool};
 use crate::server::listeners::Change;
 use crate::server::{
-    BuildErrors, DetachedCall, Inner, Outcome, ServedPrompt, ServedResource, ServedTemplate,
-    ServedTool,
+    BuildError, BuildErrors, DetachedCall, Inner, Outcome, ServedPrompt, ServedResource,
+    ServedTemplate, ServedTool,
 };
 
 /// Changes a server's lists and tells its listeners.
@@ -36,9 +36,14 @@ impl ServerHandle {
     /// Adds a tool, or replaces the one of the same name.
     ///
     /// # Errors
-    /// If its definition is wrong, as when a server is built.
+    /// If its definition is wrong, as when a server is built; or [`BuildError::NotDeclared`] if the
+    /// server was built without tools
+    /// ([`ServerBuilder::tools`](crate::server::ServerBuilder::tools) declares them beforehand).
     pub fn add_tool(&self, tool: impl Into<ServedTool>) -> Result<(), BuildErrors> {
-        let tool = compile_tool(tool.into(), None, &self.inner.known()).map_err(BuildErrors)?;
+        let tool = tool.into();
+        let declared = self.inner.capabilities.tools.is_some();
+        check("tools", declared, &tool.definition.name)?;
+        let tool = compile_tool(tool, None, &self.inner.known()).map_err(BuildErrors)?;
         self.inner.tools.insert(Arc::new(tool));
         self.tools_changed();
         Ok(())
@@ -56,10 +61,14 @@ impl ServerHandle {
     /// Adds a prompt, or replaces the one of the same name.
     ///
     /// # Errors
-    /// If its definition is wrong.
+    /// If its definition is wrong, or the server was built without what it needs
+    /// ([`BuildError::NotDeclared`]).
     pub fn add_prompt(&self, prompt: impl Into<ServedPrompt>) -> Result<(), BuildErrors> {
-        let prompt =
-            compile_prompt(prompt.into(), None, &self.inner.known()).map_err(BuildErrors)?;
+        let prompt = prompt.into();
+        let declared = self.inner.capabilities.prompts.is_some();
+        check("prompts", declared, &prompt.definition.name)?;
+        self.check_completions(prompt.completions.is_empty(), &prompt.definition.name)?;
+        let prompt = compile_prompt(prompt, None, &self.inner.known()).map_err(BuildErrors)?;
         self.inner.prompts.insert(Arc::new(prompt));
         self.prompts_changed();
         Ok(())
@@ -77,10 +86,14 @@ impl ServerHandle {
     /// Adds a resource, or replaces the one with the same URI.
     ///
     /// # Errors
-    /// If its definition is wrong.
+    /// If its definition is wrong, or the server was built without what it needs
+    /// ([`BuildError::NotDeclared`]).
     pub fn add_resource(&self, resource: impl Into<ServedResource>) -> Result<(), BuildErrors> {
+        let resource = resource.into();
+        let declared = self.inner.capabilities.resources.is_some();
+        check("resources", declared, &resource.definition.uri)?;
         let resource =
-            compile_resource(resource.into(), None, &self.inner.known()).map_err(BuildErrors)?;
+            compile_resource(resource, None, &self.inner.known()).map_err(BuildErrors)?;
         self.inner.resources.insert(Arc::new(resource));
         self.resources_changed();
         Ok(())
@@ -98,10 +111,15 @@ impl ServerHandle {
     /// Adds a resource template, or replaces the same one.
     ///
     /// # Errors
-    /// If its definition is wrong.
+    /// If its definition is wrong, or the server was built without what it needs
+    /// ([`BuildError::NotDeclared`]).
     pub fn add_template(&self, template: impl Into<ServedTemplate>) -> Result<(), BuildErrors> {
+        let template = template.into();
+        let declared = self.inner.capabilities.resources.is_some();
+        check("resources", declared, &template.definition.uri_template)?;
+        self.check_completions(template.completions.is_empty(), &template.definition.uri_template)?;
         let template =
-            compile_template(template.into(), None, &self.inner.known()).map_err(BuildErrors)?;
+            compile_template(template, None, &self.inner.known()).map_err(BuildErrors)?;
         self.inner.templates.insert(Arc::new(template));
         self.resources_changed();
         Ok(())
@@ -130,6 +148,11 @@ impl ServerHandle {
         call.run(&self.inner).await
     }
 
+    fn check_completions(&self, has_none: bool, name: &str) -> Result<(), BuildErrors> {
+        let declared = self.inner.capabilities.completions.is_some();
+        check("completions", has_none || declared, name)
+    }
+
     /// Tells listeners that the list of tools changed.
     pub fn tools_changed(&self) {
         self.inner.listeners.tell(Change::Tools);
@@ -149,4 +172,12 @@ impl ServerHandle {
     pub fn resource_updated(&self, uri: &str) {
         self.inner.listeners.tell(Change::Updated(uri));
     }
+}
+
+/// What is served has been declared: clients may keep what `server/discover` told them.
+fn check(capability: &'static str, declared: bool, name: &str) -> Result<(), BuildErrors> {
+    if declared {
+        return Ok(());
+    }
+    Err(BuildErrors(vec![BuildError::NotDeclared { capability, name: name.to_owned() }]))
 }

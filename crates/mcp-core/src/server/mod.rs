@@ -344,16 +344,6 @@ impl Inner {
     }
 }
 
-/// The cursor of a list request.
-fn cursor(request: &IncomingRequest) -> Result<Option<String>, Error> {
-    #[derive(serde::Deserialize)]
-    struct Paginated {
-        #[serde(default)]
-        cursor: Option<String>,
-    }
-    Ok(request.parse_params::<Paginated>()?.cursor)
-}
-
 /// A handler's error where there is no `isError` result to put it in.
 fn protocol_error(server: &Inner, error: HandlerError) -> Error {
     match error {
