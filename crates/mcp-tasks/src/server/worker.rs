@@ -24,6 +24,11 @@ pub(super) async fn work(shared: Arc<Shared>, server: ServerHandle, shutdown: Sh
     let mut running = JoinSet::new();
     let mut sweep_at = Instant::now();
     while !shutdown.is_requested() {
+        // Those that ended together make room for one claim, not for one each.
+        tokio::task::yield_now().await;
+        while let Some(ended) = running.try_join_next() {
+            report(ended);
+        }
         // Marked before the claim: what comes during it is not missed.
         work.mark_unchanged();
         let free = settings.workers - running.len();

@@ -1,8 +1,8 @@
 //! Tasks in one file.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -141,6 +141,33 @@ struct Shared {
     opener: Opener,
     options: EmbeddedOptions,
     hub: Hub,
+    recent: Mutex<Recent>,
+}
+
+/// Rows that were written lately, so that asking for a task that is alive needs no disk. Only the
+/// writer puts rows in, after their commit: what is here is what is on disk.
+#[derive(Default)]
+struct Recent(HashMap<TaskId, TaskRow>);
+
+impl Recent {
+    /// So many rows of so many bytes at most.
+    const ROWS: usize = 1024;
+    const BYTES: usize = 16 * 1024;
+
+    fn update(&mut self, written: Vec<(TaskId, Option<(TaskRow, usize)>)>) {
+        for (id, row) in written {
+            let Some((row, _)) = row.filter(|(_, bytes)| *bytes <= Self::BYTES) else {
+                self.0.remove(&id);
+                continue;
+            };
+            if self.0.len() >= Self::ROWS && !self.0.contains_key(&id) {
+                // Any other: what is asked for again will be written again, or read.
+                let Some(other) = self.0.keys().next().cloned() else { continue };
+                self.0.remove(&other);
+            }
+            self.0.insert(id, row);
+        }
+    }
 }
 
 impl EmbeddedStore {
@@ -182,6 +209,7 @@ impl EmbeddedStore {
             opener,
             options,
             hub: Hub::default(),
+            recent: Mutex::default(),
         });
         shared.prepare().map_err(|source| EmbeddedError::Content { path: path.clone(), source })?;
         let (jobs, queue) = mpsc::channel(QUEUE);
@@ -284,6 +312,7 @@ impl Shared {
         };
         match result {
             Ok(result) => {
+                self.recent().update(news.written);
                 for id in &news.changed {
                     self.hub.tell(id);
                 }
@@ -294,11 +323,17 @@ impl Shared {
             }
             Err(error) => {
                 tracing::error!(%error, "a task store failed");
+                // Whether the change was made is not known.
+                self.recent().0.clear();
                 // The library wants a database that has failed to be opened anew.
                 *self.database.write().unwrap_or_else(PoisonError::into_inner) = None;
                 Err(error)
             }
         }
+    }
+
+    fn recent(&self) -> MutexGuard<'_, Recent> {
+        self.recent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn try_commit<R>(
@@ -555,6 +590,10 @@ impl TaskStore for EmbeddedStore {
     }
 
     async fn get(&self, id: &TaskId, principal: Option<&str>) -> Result<TaskRow, StoreError> {
+        if let Some(row) = self.shared.recent().0.get(id) {
+            let visible = row.is_visible_to(principal, self.shared.options.clock.now());
+            return visible.then(|| row.clone()).ok_or(StoreError::NotFound);
+        }
         let (id, principal) = (id.clone(), principal.map(str::to_owned));
         self.look(move |transaction| transaction.get(&id, principal.as_deref())).await
     }

@@ -73,6 +73,8 @@ const CHECK_ID: &str = "---------------------------";
 pub(super) struct News {
     pub(super) changed: Vec<TaskId>,
     pub(super) work: bool,
+    /// Every row that was written, with its size; `None` for one that was forgotten.
+    pub(super) written: Vec<(TaskId, Option<(TaskRow, usize)>)>,
 }
 
 /// One transaction.
@@ -181,6 +183,7 @@ impl<T: Tables> Transaction<'_, T> {
             }
         }
         self.tables.put(Table::Rows, id, &bytes)?;
+        self.news.written.push((row.id.clone(), Some((row.clone(), bytes.len()))));
         if old.is_none_or(|old| old.revision != row.revision) {
             self.news.changed.push(row.id.clone());
         }
@@ -202,6 +205,7 @@ impl<T: Tables> Transaction<'_, T> {
             self.tables.remove(Table::Keys, &[&hash[..], id].concat())?;
         }
         self.tables.remove(Table::Rows, id)?;
+        self.news.written.push((row.id.clone(), None));
         self.news.changed.push(row.id.clone());
         Ok(())
     }
