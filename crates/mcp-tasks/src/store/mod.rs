@@ -13,6 +13,8 @@
 mod clock;
 #[cfg(feature = "embedded")]
 mod embedded;
+// What only stores that survive need is there for them alone.
+#[cfg_attr(not(feature = "embedded"), allow(dead_code))]
 mod engine;
 mod error;
 mod hub;
