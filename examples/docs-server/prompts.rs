@@ -1,9 +1,8 @@
 //! Prompts over the files.
 
 use mcp_core::protocol::{ContentBlock, EmbeddedResource, PromptMessage, TextResourceContents};
-use mcp_core::server::{Args, HandlerError, ServedPrompt, ServerBuilder, State};
-use schemars::JsonSchema;
-use serde::Deserialize;
+use mcp_core::server::{HandlerError, ServerBuilder};
+use mcp_macros::prompt;
 
 use crate::library::{Library, mime_type, uri};
 use crate::resources::complete;
@@ -12,29 +11,16 @@ use crate::resources::complete;
 const PASSAGES: usize = 5;
 
 pub(crate) fn add(builder: ServerBuilder) -> ServerBuilder {
-    builder
-        .prompt(
-            ServedPrompt::new("summarize", summarize)
-                .title("Summarize a file")
-                .description("Asks for a summary of a file.")
-                .complete("path", complete),
-        )
-        .prompt(
-            ServedPrompt::new("answer", answer)
-                .title("Answer from the files")
-                .description("Asks a question together with the passages that fit it best."),
-        )
+    builder.prompt(summarize).prompt(answer)
 }
 
-#[derive(Deserialize, JsonSchema)]
-struct Summarize {
-    /// The file, relative to the folder.
-    path: String,
-}
-
+/// Asks for a summary of a file.
+#[prompt(title = "Summarize a file")]
 async fn summarize(
-    library: State<Library>,
-    Args(Summarize { path }): Args<Summarize>,
+    library: &Library,
+    /// The file, relative to the folder.
+    #[arg(complete = complete)]
+    path: String,
 ) -> Result<Vec<PromptMessage>, HandlerError> {
     let file = library.file(&path).map_err(|error| HandlerError::tell(error.to_string()))?;
     let mut contents = TextResourceContents::new(uri(&path), file.text.clone());
@@ -47,15 +33,12 @@ async fn summarize(
     ])
 }
 
-#[derive(Deserialize, JsonSchema)]
-struct Answer {
+/// Asks a question together with the passages that fit it best.
+#[prompt(title = "Answer from the files")]
+async fn answer(
+    library: &Library,
     /// The question.
     question: String,
-}
-
-async fn answer(
-    library: State<Library>,
-    Args(Answer { question }): Args<Answer>,
 ) -> Vec<PromptMessage> {
     let snapshot = library.snapshot();
     let passages: Vec<String> = snapshot

@@ -2,7 +2,8 @@
 
 use std::fs;
 
-use mcp_core::server::{Args, Cx, HandlerError, InputError, OrTell, State};
+use mcp_core::server::{Cx, HandlerError, InputError, OrTell};
+use mcp_macros::tool;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -10,23 +11,20 @@ use crate::library::{Library, PathError, uri};
 use crate::watch::tell;
 
 #[derive(Deserialize, JsonSchema)]
-pub(crate) struct Rename {
-    /// The file, relative to the folder.
-    from: String,
-    /// Its new path, relative to the folder. The folder that it lies in must exist.
-    to: String,
-}
-
-#[derive(Deserialize, JsonSchema)]
 struct Confirm {
     /// Rename the file?
     confirm: bool,
 }
 
+/// Renames or moves a file within the folder, after asking the user.
+#[tool(title = "Rename", destructive = false, open_world = false)]
 pub(crate) async fn rename(
     cx: Cx,
-    library: State<Library>,
-    Args(Rename { from, to }): Args<Rename>,
+    library: &Library,
+    /// The file, relative to the folder.
+    from: String,
+    /// Its new path, relative to the folder. The folder that it lies in must exist.
+    to: String,
 ) -> Result<String, HandlerError> {
     let told = |error: PathError| HandlerError::tell(error.to_string());
     library.file(&from).map_err(told)?;

@@ -6,11 +6,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use mcp_core::protocol::{ReadResourceResult, Resource, TextResourceContents};
 use mcp_core::server::{
-    Args, CompletionInput, Cx, HandlerError, ResourcePage, ResourceProvider, ServedTemplate,
-    ServerBuilder, State, resource_not_found,
+    Args, CompletionInput, Cx, HandlerError, ResourcePage, ResourceProvider, ServerBuilder, State,
+    resource_not_found,
 };
-use schemars::JsonSchema;
-use serde::Deserialize;
+use mcp_macros::resource;
 
 use crate::library::{Library, mime_type, uri};
 
@@ -61,23 +60,14 @@ impl ResourceProvider for Files {
 }
 
 pub(crate) fn add(builder: ServerBuilder) -> ServerBuilder {
-    builder.template(
-        ServedTemplate::new("docs:///{+path}", "file", read)
-            .title("A file")
-            .description("A text file of the folder by its path.")
-            .complete("path", complete),
-    )
+    builder.template(file)
 }
 
-#[derive(Deserialize, JsonSchema)]
-struct FilePath {
-    /// The file, relative to the folder.
-    path: String,
-}
-
-async fn read(
-    library: State<Library>,
-    Args(FilePath { path }): Args<FilePath>,
+/// A text file of the folder by its path.
+#[resource("docs:///{+path}", title = "A file")]
+async fn file(
+    library: &Library,
+    #[arg(complete = complete)] path: String,
 ) -> Result<ReadResourceResult, HandlerError> {
     let uri = uri(&path);
     // That it does not exist and that it must not be read look the same.

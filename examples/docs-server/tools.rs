@@ -1,63 +1,16 @@
 //! The tools: search, outline, section, rename.
 
-use mcp_core::protocol::ToolAnnotations;
-use mcp_core::server::{Args, HandlerError, Json, OrTell, ServedTool, ServerBuilder, State};
+use mcp_core::server::{HandlerError, Json, OrTell, ServerBuilder};
+use mcp_macros::tool;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::library::{Library, uri};
 use crate::markdown::{self, Heading};
 use crate::rename::rename;
 
 pub(crate) fn add(builder: ServerBuilder) -> ServerBuilder {
-    let reads = || {
-        let mut hints = ToolAnnotations::new();
-        hints.read_only_hint = Some(true);
-        hints.open_world_hint = Some(false);
-        hints
-    };
-    let mut writes = ToolAnnotations::new();
-    writes.destructive_hint = Some(false);
-    writes.open_world_hint = Some(false);
-    builder
-        .tool(
-            ServedTool::new("search", search)
-                .title("Search")
-                .description("Finds the passages that fit some words best, in all files.")
-                .annotations(reads()),
-        )
-        .tool(
-            ServedTool::new("outline", outline)
-                .title("Outline")
-                .description("Lists the headings of a Markdown file.")
-                .annotations(reads()),
-        )
-        .tool(
-            ServedTool::new("section", section)
-                .title("Section")
-                .description("Reads what stands under a heading of a Markdown file.")
-                .annotations(reads()),
-        )
-        .tool(
-            ServedTool::new("rename", rename)
-                .title("Rename")
-                .description("Renames or moves a file within the folder, after asking the user.")
-                .annotations(writes),
-        )
-}
-
-#[derive(Deserialize, JsonSchema)]
-struct Search {
-    /// The words to look for.
-    query: String,
-    /// At most as many passages.
-    #[serde(default = "ten")]
-    #[schemars(range(min = 1, max = 100))]
-    limit: u32,
-}
-
-fn ten() -> u32 {
-    10
+    builder.tool(search).tool(outline).tool(section).tool(rename)
 }
 
 /// What a search found.
@@ -84,13 +37,22 @@ struct FoundPassage {
     score: f64,
 }
 
-async fn search(library: State<Library>, Args(search): Args<Search>) -> Json<Found> {
+/// Finds the passages that fit some words best, in all files.
+#[tool(title = "Search", read_only, open_world = false)]
+async fn search(
+    library: &Library,
+    /// The words to look for.
+    query: String,
+    /// At most as many passages.
+    #[arg(default = 10, minimum = 1, maximum = 100)]
+    limit: u32,
+) -> Json<Found> {
     let snapshot = library.snapshot();
-    let hits = snapshot.index.search(&search.query);
+    let hits = snapshot.index.search(&query);
     let total = hits.len();
     let hits = hits
         .into_iter()
-        .take(search.limit as usize)
+        .take(limit as usize)
         .map(|hit| FoundPassage {
             path: hit.path.to_owned(),
             uri: uri(hit.path),
@@ -102,12 +64,6 @@ async fn search(library: State<Library>, Args(search): Args<Search>) -> Json<Fou
     Json(Found { total, hits })
 }
 
-#[derive(Deserialize, JsonSchema)]
-struct Outline {
-    /// The file, relative to the folder.
-    path: String,
-}
-
 /// A file's headings.
 #[derive(Serialize, JsonSchema)]
 struct Headings {
@@ -115,21 +71,15 @@ struct Headings {
     headings: Vec<Heading>,
 }
 
+/// Lists the headings of a Markdown file.
+#[tool(title = "Outline", read_only, open_world = false)]
 async fn outline(
-    library: State<Library>,
-    Args(outline): Args<Outline>,
-) -> Result<Json<Headings>, HandlerError> {
-    let file =
-        library.file(&outline.path).map_err(|error| HandlerError::tell(error.to_string()))?;
-    Ok(Json(Headings { headings: markdown::headings(&file.text) }))
-}
-
-#[derive(Deserialize, JsonSchema)]
-struct Section {
+    library: &Library,
     /// The file, relative to the folder.
     path: String,
-    /// The heading, or a part of it.
-    heading: String,
+) -> Result<Json<Headings>, HandlerError> {
+    let file = library.file(&path).map_err(|error| HandlerError::tell(error.to_string()))?;
+    Ok(Json(Headings { headings: markdown::headings(&file.text) }))
 }
 
 /// A section.
@@ -139,13 +89,17 @@ struct SectionText {
     text: String,
 }
 
+/// Reads what stands under a heading of a Markdown file.
+#[tool(title = "Section", read_only, open_world = false)]
 async fn section(
-    library: State<Library>,
-    Args(section): Args<Section>,
+    library: &Library,
+    /// The file, relative to the folder.
+    path: String,
+    /// The heading, or a part of it.
+    heading: String,
 ) -> Result<Json<SectionText>, HandlerError> {
-    let file =
-        library.file(&section.path).map_err(|error| HandlerError::tell(error.to_string()))?;
-    let text = markdown::section(&file.text, &section.heading)
+    let file = library.file(&path).map_err(|error| HandlerError::tell(error.to_string()))?;
+    let text = markdown::section(&file.text, &heading)
         .or_tell("the file has no such heading; `outline` lists them")?;
     Ok(Json(SectionText { text: text.to_owned() }))
 }

@@ -5,8 +5,11 @@ pub mod client;
 mod error;
 pub mod extension;
 pub mod header_value;
+mod log_text;
 mod memo;
 mod message;
+#[cfg(feature = "otel")]
+pub mod otel;
 pub mod param_headers;
 mod principal;
 pub mod protocol;

@@ -70,18 +70,30 @@ impl TraceContext {
         if trace_id == [0; 16] || parent_id == [0; 8] {
             return Err(TraceContextError::ZeroId);
         }
-        let carried = |text: &str, most: usize| {
-            let fits = text.len() <= most
-                && text.bytes().all(|byte| byte == b'\t' || (0x20..=0x7e).contains(&byte));
-            (fits && !text.is_empty()).then(|| text.into())
-        };
-        Ok(Self {
+        Ok(Self::from_parts(trace_id, parent_id, flags, tracestate, baggage))
+    }
+
+    /// The ids are not zero.
+    pub(crate) fn from_parts(
+        trace_id: [u8; 16],
+        parent_id: [u8; 8],
+        flags: u8,
+        tracestate: Option<&str>,
+        baggage: Option<&str>,
+    ) -> Self {
+        Self {
             trace_id,
             parent_id,
             flags,
             state: tracestate.and_then(|text| carried(text, MAX_STATE)),
             baggage: baggage.and_then(|text| carried(text, MAX_BAGGAGE)),
-        })
+        }
+    }
+
+    #[cfg(feature = "otel")]
+    pub(crate) fn with_baggage(mut self, baggage: &str) -> Self {
+        self.baggage = carried(baggage, MAX_BAGGAGE);
+        self
     }
 
     /// A new trace.
@@ -166,6 +178,13 @@ impl fmt::Display for TraceContext {
         // Flags that this version does not know are not passed on.
         write!(f, "00-{}-{}-{:02x}", self.trace_id(), self.parent_id(), self.flags & 1)
     }
+}
+
+/// The text, if it can travel.
+fn carried(text: &str, most: usize) -> Option<Box<str>> {
+    let fits = text.len() <= most
+        && text.bytes().all(|byte| byte == b'\t' || (0x20..=0x7e).contains(&byte));
+    (fits && !text.is_empty()).then(|| text.into())
 }
 
 fn fill(bytes: &mut [u8]) -> Result<(), TraceContextError> {

@@ -14,6 +14,7 @@ use crate::client::core::{Call, Core};
 use crate::client::envelope::{ServerEnvelope, read};
 use crate::client::extension::RequestInfo;
 use crate::client::outgoing::{Fields, MetaOut, message};
+use crate::client::span::{self, Sent};
 use crate::client::transport::{MessageStream, OutgoingRequest, TransportError};
 use crate::client::unfold::next;
 use crate::protocol::{
@@ -52,24 +53,43 @@ impl Core {
         headers: &[(String, String)],
     ) -> Result<Answer, ClientError> {
         let id = self.next_id();
-        let trace = self.trace(call)?;
-        let span = tracing::info_span!(
-            "mcp.client.request",
-            otel.kind = "client",
-            mcp.method.name = &*call.method,
-            jsonrpc.request.id = id,
-            trace_id = tracing::field::Empty,
-        );
-        if let Some(trace) = trace.as_ref().filter(|_| !span.is_disabled()) {
-            span.record("trace_id", trace.trace_id());
+        let name = self.name_of(call);
+        let span = self.sent(call, name.as_deref(), Some(id)).span();
+        let trace = self.trace(call, &span)?;
+        let exchange = self.exchange_in(call, round, headers, id, trace.as_ref());
+        let answer = exchange.instrument(span.clone()).await;
+        match &answer {
+            Ok(answer) => span::answered(&span, &call.method, answer.result.get()),
+            Err(error) => span::failed(&span, error),
         }
-        self.exchange_in(call, round, headers, id, trace.as_ref()).instrument(span).await
+        answer
     }
 
-    /// The trace context to send: a child of the caller's.
-    pub(crate) fn trace(&self, call: &Call) -> Result<Option<TraceContext>, ClientError> {
+    /// What a message's span tells.
+    pub(crate) fn sent<'a>(
+        &'a self,
+        call: &'a Call,
+        name: Option<&'a str>,
+        id: Option<i64>,
+    ) -> Sent<'a> {
+        let network = self.transport.network();
+        Sent { method: &call.method, name, id, version: self.version(), network }
+    }
+
+    /// The trace context to send: the message's own span, or else a child of the caller's.
+    pub(crate) fn trace(
+        &self,
+        call: &Call,
+        span: &tracing::Span,
+    ) -> Result<Option<TraceContext>, ClientError> {
         let parent = call.options.trace.clone().or_else(|| self.trace.as_ref().and_then(|f| f()));
-        parent.map(|parent| parent.child().map_err(|_| ClientError::Random)).transpose()
+        #[cfg(feature = "otel")]
+        if let Some(own) = crate::otel::of_client_span(span, parent.as_ref()) {
+            return Ok(Some(own));
+        }
+        let Some(parent) = parent else { return Ok(None) };
+        span.record("trace_id", parent.trace_id());
+        parent.child().map(Some).map_err(|_| ClientError::Random)
     }
 
     async fn exchange_in(
@@ -265,8 +285,13 @@ impl Core {
         id: &RequestId,
         clock: &Clock,
     ) -> Result<MessageStream, ClientError> {
-        let trace = self.trace(call)?;
+        // Covers the opening: a span that lasted as long as the subscription would say little.
+        let span = self.sent(call, None, None).span();
+        span.record("jsonrpc.request.id", tracing::field::display(id));
+        let trace = self.trace(call, &span)?;
         let request = self.outgoing(call, &Fields::new(), &[], id, None, trace.as_ref())?;
-        Ok(clock.within(self.transport.request(request)).await??)
+        let opening = clock.within(self.transport.request(request)).instrument(span.clone());
+        let opened = opening.await.and_then(|opened| opened.map_err(ClientError::from));
+        opened.inspect_err(|error| span::failed(&span, error))
     }
 }

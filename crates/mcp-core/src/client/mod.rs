@@ -20,6 +20,7 @@ mod outgoing;
 mod request;
 mod roots;
 mod rounds;
+mod span;
 mod subscription;
 mod tool_book;
 pub mod transport;
@@ -46,6 +47,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tracing::Instrument;
 
 use crate::RawJson;
 use crate::client::cache::Stale;
@@ -342,7 +344,8 @@ impl Client {
         let core = &self.core;
         let mut call = Call::new(method.to_owned());
         (call.fields, call.meta) = split(method, params)?;
-        let trace = core.trace(&call)?;
+        let span = core.sent(&call, None, None).span();
+        let trace = core.trace(&call, &span)?;
         let meta = MetaOut {
             version: core.version(),
             info: core.info.as_ref(),
@@ -357,7 +360,8 @@ impl Client {
             body: message(None, method, &call.fields, &Fields::new(), meta)?,
             protocol_version: core.version().to_owned(),
         };
-        Ok(core.transport.notify(notification).await?)
+        let sent = core.transport.notify(notification).instrument(span.clone()).await;
+        sent.map_err(ClientError::from).inspect_err(|error| span::failed(&span, error))
     }
 
     /// The server's settings of extension `E`; `None` if it does not have it.

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use futures_core::Stream;
 
 use crate::protocol::{ErrorObject, RequestId};
+use crate::transport::Network;
 
 /// The messages that belong to one request: notifications, then the response.
 pub type MessageStream = Pin<Box<dyn Stream<Item = Result<Bytes, TransportError>> + Send>>;
@@ -63,6 +64,11 @@ pub trait ClientTransport: Send + Sync + 'static {
         false
     }
 
+    /// What carries the messages, if that is known; shown in spans.
+    fn network(&self) -> Option<Network> {
+        None
+    }
+
     /// Called once by the client that takes the transport, with the place for messages that come
     /// without belonging to one request. Transports with a stream for each request have none.
     fn set_stray_handler(&self, handler: StrayHandler) {
@@ -85,6 +91,10 @@ impl<T: ClientTransport + ?Sized> ClientTransport for Arc<T> {
 
     fn mirrors_parameters(&self) -> bool {
         (**self).mirrors_parameters()
+    }
+
+    fn network(&self) -> Option<Network> {
+        (**self).network()
     }
 
     fn set_stray_handler(&self, handler: StrayHandler) {

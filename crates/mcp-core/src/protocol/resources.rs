@@ -12,7 +12,7 @@ use super::methods::{
     request_method,
 };
 use super::peek::{parse_as, peek};
-use super::result::result_body;
+use super::result::{ResultBody, result_body};
 use super::wire::wire;
 use super::{
     Annotations, CacheScope, Cursor, Icon, InputResponses, JsonRpcNotification, JsonRpcRequest,
@@ -403,13 +403,14 @@ wire! {
     }
 }
 
-result_body!(
-    ListResourcesResult ListResourceTemplatesResult ReadResourceResult = ReadResourceResult::length
-);
+result_body!(ListResourcesResult ListResourceTemplatesResult);
 
-impl ReadResourceResult {
-    /// The bytes of what may be long.
-    fn length(&self) -> usize {
+impl ResultBody for ReadResourceResult {
+    fn take_meta(&mut self) -> Option<Meta> {
+        self.meta.take()
+    }
+
+    fn length_hint(&self) -> usize {
         self.contents.iter().map(ResourceContents::length).sum()
     }
 }

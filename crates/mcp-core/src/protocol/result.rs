@@ -126,20 +126,14 @@ pub trait ResultBody: Serialize {
     }
 }
 
-/// Implements [`ResultBody`] for types with a field `meta: Option<Meta>`, and for long ones with
-/// the function that measures them.
+/// Implements [`ResultBody`] for types with a field `meta: Option<Meta>`.
 macro_rules! result_body {
-    ($($name:ident $(= $length:path)?)*) => {
+    ($($name:ident)*) => {
         $(
             impl $crate::protocol::ResultBody for $name {
                 fn take_meta(&mut self) -> Option<$crate::protocol::Meta> {
                     self.meta.take()
                 }
-                $(
-                    fn length_hint(&self) -> usize {
-                        $length(self)
-                    }
-                )?
             }
         )*
     };

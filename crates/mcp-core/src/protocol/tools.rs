@@ -8,7 +8,7 @@ use super::methods::{
     NOTIFICATIONS_TOOLS_LIST_CHANGED, TOOLS_CALL, TOOLS_LIST, has_request_meta,
     notification_method, request_method,
 };
-use super::result::result_body;
+use super::result::{ResultBody, result_body};
 use super::wire::wire;
 use super::{
     CacheScope, ContentBlock, Cursor, Icon, InputResponses, JsonObject, JsonRpcNotification,
@@ -276,11 +276,14 @@ wire! {
     }
 }
 
-result_body!(ListToolsResult CallToolResult = CallToolResult::length);
+result_body!(ListToolsResult);
 
-impl CallToolResult {
-    /// The bytes of what may be long.
-    fn length(&self) -> usize {
+impl ResultBody for CallToolResult {
+    fn take_meta(&mut self) -> Option<Meta> {
+        self.meta.take()
+    }
+
+    fn length_hint(&self) -> usize {
         let content = self.content.iter().map(|block| match block {
             ContentBlock::Text(text) => text.text.len(),
             ContentBlock::Image(image) => image.data.len(),
@@ -291,7 +294,9 @@ impl CallToolResult {
         let structured = self.structured_content.as_ref().map_or(0, |raw| raw.get().len());
         content.sum::<usize>() + structured
     }
+}
 
+impl CallToolResult {
     /// The texts of the content, joined by line ends.
     pub fn all_text(&self) -> String {
         let texts: Vec<_> = self.content.iter().filter_map(ContentBlock::as_text).collect();

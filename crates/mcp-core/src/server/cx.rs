@@ -19,6 +19,7 @@ use crate::server::outbox::Outbox;
 use crate::server::outcome::notification;
 use crate::server::{Inner, Outcome, ServerHandle};
 use crate::trace_context::TraceContext;
+use crate::transport::Network;
 use crate::{Error, Principal};
 
 /// Facts about a request that its transport knows and the message does not hold.
@@ -27,6 +28,7 @@ pub struct RequestContext {
     principal: Option<Principal>,
     values: Option<Arc<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>>,
     shared_channel: bool,
+    network: Option<Network>,
 }
 
 impl RequestContext {
@@ -53,6 +55,17 @@ impl RequestContext {
 
     pub(crate) fn is_shared_channel(&self) -> bool {
         self.shared_channel
+    }
+
+    /// Says what carries the message, for those who watch.
+    #[must_use]
+    pub fn with_network(mut self, network: Network) -> Self {
+        self.network = Some(network);
+        self
+    }
+
+    pub(crate) fn network(&self) -> Option<Network> {
+        self.network
     }
 
     /// Adds a value that handlers read with [`Cx::transport_value`], such as the HTTP headers.

@@ -3,6 +3,8 @@
 use std::any::TypeId;
 use std::sync::Arc;
 
+use tracing::Instrument;
+
 use crate::Error;
 use crate::message::{IncomingNotification, IncomingRequest};
 use crate::protocol::{SUPPORTED_VERSIONS, ServerCapabilities, methods};
@@ -11,7 +13,7 @@ use crate::server::exchange::{Exchange, Permit};
 use crate::server::middleware::{Next, NextNotification};
 use crate::server::{
     Cx, Inner, NotificationCx, Outcome, RequestContext, completion, listeners, prompts, resources,
-    tools,
+    span, tools,
 };
 
 /// Checks what is common to all requests and starts the answer.
@@ -21,15 +23,16 @@ pub(crate) fn start(
     context: RequestContext,
 ) -> Exchange {
     let request = Arc::new(request);
-    let profile = match prepare(server, &request) {
-        Ok(profile) => profile,
-        Err(error) => return Exchange::rejected(request, &error),
+    let span = span::of_request(server, &request, &context);
+    let ready =
+        prepare(server, &request).and_then(|profile| Ok((profile, Permit::acquire(server)?)));
+    let (profile, permit) = match ready {
+        Ok(ready) => ready,
+        Err(error) => {
+            span::failed(&span, &error);
+            return Exchange::rejected(request, &error);
+        }
     };
-    let permit = match Permit::acquire(server) {
-        Ok(permit) => permit,
-        Err(error) => return Exchange::rejected(request, &error),
-    };
-    let span = crate::server::span::of_request(&request);
     let call = Arc::new(CallShared::new(Arc::clone(server), profile, context));
     let cx = Cx { request: Arc::clone(&request), call: Arc::clone(&call), interaction: None };
     let answer = async move {
@@ -164,6 +167,16 @@ pub(crate) async fn route(cx: Cx) -> Result<Outcome, Error> {
 
 /// Handles a notification.
 pub(crate) async fn notified(
+    server: &Arc<Inner>,
+    notification: IncomingNotification,
+    context: RequestContext,
+) -> Result<(), Error> {
+    let span = span::of_notification(server, &notification, &context);
+    let handled = handle_notification(server, notification, context).instrument(span.clone()).await;
+    handled.inspect_err(|error| span::failed(&span, error))
+}
+
+async fn handle_notification(
     server: &Arc<Inner>,
     notification: IncomingNotification,
     context: RequestContext,

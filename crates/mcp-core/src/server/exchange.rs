@@ -15,7 +15,7 @@ use crate::message::{IncomingRequest, Rejection};
 use crate::protocol::{RequestId, methods};
 use crate::server::cx::CallShared;
 use crate::server::outcome::error_response;
-use crate::server::{Inner, Outcome};
+use crate::server::{Inner, Outcome, span};
 
 /// What a transport sends for a request: any number of notifications, then one response.
 #[derive(Debug, Clone)]
@@ -193,12 +193,17 @@ impl Exchange {
             Ok(outcome)
         });
         match result {
-            Ok(outcome) => Response {
-                body: outcome.into_response(self.request.id(), &call.server.fragments),
-                kind: ResponseKind::Result,
-            },
+            Ok(outcome) => {
+                span::answered(&self.span, self.request.method(), &outcome);
+                Response {
+                    body: outcome.into_response(self.request.id(), &call.server.fragments),
+                    kind: ResponseKind::Result,
+                }
+            }
             Err(error) => {
-                tracing::debug!(code = error.code(), %error, "a request failed");
+                span::failed(&self.span, &error);
+                // Its message may repeat what the client sent, and does not belong in a log.
+                tracing::debug!(code = error.code(), "a request failed");
                 Response {
                     body: error_response(Some(self.request.id()), &error),
                     kind: match error {

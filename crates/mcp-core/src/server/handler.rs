@@ -37,6 +37,13 @@ pub mod kind {
 }
 
 /// A parameter of a handler.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be a handler's parameter",
+    label = "no `FromCall`: does not come from a call",
+    note = "arguments come as `Args<T>`, where `T` is `serde::Deserialize` and `schemars::JsonSchema`",
+    note = "states of the server come as `State<T>`",
+    note = "others are `Cx`, `RawArgs`, `Principal`, `Negotiated<E>`, and `Option` of the last two"
+)]
 pub trait FromCall: Sized + Send + 'static {
     /// Takes it from a call whose arguments are the JSON object `arguments`.
     ///
@@ -61,7 +68,7 @@ pub struct Needs {
 impl Needs {
     /// Needs arguments of this shape.
     pub fn arguments<T: JsonSchema>(&mut self) {
-        self.arguments = Some(crate::extension::schema_of::<T>);
+        self.arguments = Some(untitled::<T>);
     }
 
     /// Needs a state of this type.
@@ -73,6 +80,17 @@ impl Needs {
     pub fn extension<E: Extension>(&mut self) {
         self.extensions.push(E::ID);
     }
+}
+
+/// The schema of `T` without what only the Rust code calls it. A title that the type was given
+/// stays.
+pub(crate) fn untitled<T: JsonSchema>() -> Schema {
+    let mut schema = schemars::schema_for!(T);
+    let name = T::schema_name();
+    if schema.get("title").and_then(serde_json::Value::as_str) == Some(&*name) {
+        schema.remove("title");
+    }
+    schema
 }
 
 /// The call's arguments as a type.
@@ -181,6 +199,13 @@ impl<E: Extension> FromCall for Option<Negotiated<E>> {
 }
 
 /// A return type of a handler of kind `K`.
+#[diagnostic::on_unimplemented(
+    message = "a handler of this kind cannot return `{Self}`",
+    label = "no `IntoResult<{K}>`: does not become a result",
+    note = "tools return text, `Json<T>` for any `T` that is `Serialize` and `JsonSchema`, `ContentBlock`s, `CallToolResult` or nothing",
+    note = "prompts return text, `Vec<PromptMessage>` or `GetPromptResult`; resources return `ReadResourceResult`; completion returns `Vec<String>` or `CompleteResult`",
+    note = "all may return a `Result` of it whose error converts into `HandlerError`"
+)]
 pub trait IntoResult<K> {
     /// Makes the outcome.
     ///
@@ -215,6 +240,13 @@ impl<K> IntoResult<K> for Outcome {
 /// An async function that serves calls of kind `K`. `M` only keeps the implementations apart.
 ///
 /// Implemented for functions and closures of up to eight [`FromCall`] parameters.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no handler for `{K}`",
+    label = "no handler for `{K}`",
+    note = "a handler is an async function or closure whose future is `Send`",
+    note = "it has at most eight parameters, each of which is `FromCall`: `Args<T>`, `State<T>`, `Cx` and so on",
+    note = "it returns what `IntoResult` knows for its kind: for tools text or `Json<T>`, say, or a `Result` of it with an error that converts into `HandlerError`"
+)]
 pub trait Handler<K, M>: Send + Sync + 'static {
     /// What its parameters need.
     fn needs(&self) -> Needs;

@@ -7,7 +7,7 @@ use crate::protocol::{
     CallToolResult, CompleteResult, Completion, ContentBlock, GetPromptResult, PromptMessage,
     ReadResourceResult, ResultBody,
 };
-use crate::server::handler::{IntoResult, kind};
+use crate::server::handler::{IntoResult, kind, untitled};
 use crate::server::{HandlerError, Outcome};
 use crate::{Error, RawJson};
 
@@ -112,7 +112,7 @@ impl<T: Serialize + JsonSchema> IntoResult<kind::Tool> for Json<T> {
     }
 
     fn output_schema() -> Option<Schema> {
-        Some(schemars::schema_for!(T))
+        Some(untitled::<T>())
     }
 }
 
@@ -132,6 +132,13 @@ impl IntoResult<kind::Prompt> for Vec<PromptMessage> {
 impl IntoResult<kind::Prompt> for String {
     fn into_outcome(self) -> Result<Outcome, HandlerError> {
         vec![PromptMessage::user(ContentBlock::text(self))].into_outcome()
+    }
+}
+
+/// One message of the user.
+impl IntoResult<kind::Prompt> for &'static str {
+    fn into_outcome(self) -> Result<Outcome, HandlerError> {
+        IntoResult::<kind::Prompt>::into_outcome(self.to_owned())
     }
 }
 

@@ -12,7 +12,7 @@ use tokio::process::{Child, ChildStderr, Command};
 use tokio::sync::watch;
 
 use super::line_client::End;
-use super::{LineError, LineOptions, LineReader, LineTransport};
+use super::{LineError, LineOptions, LineReader, LineTransport, Network};
 use crate::client::transport::{
     ClientTransport, MessageStream, OutgoingNotification, OutgoingRequest, StrayHandler,
     TransportError,
@@ -226,6 +226,10 @@ fn pause(restarts: u32) -> Duration {
 
 #[async_trait]
 impl ClientTransport for ChildProcess {
+    fn network(&self) -> Option<Network> {
+        Some(Network::Pipe)
+    }
+
     async fn request(&self, request: OutgoingRequest) -> Result<MessageStream, TransportError> {
         loop {
             match self.live().await?.request(request.clone()).await {

@@ -5,6 +5,7 @@ mod child_process;
 mod line_client;
 mod lines;
 mod memory;
+mod network;
 mod queue;
 mod stdio;
 
@@ -13,6 +14,7 @@ pub use child_process::{ChildOptions, ChildProcess, Stderr};
 pub use line_client::{LineOptions, LineTransport};
 pub use lines::{LineError, LineReader};
 pub use memory::MemoryTransport;
+pub use network::Network;
 #[cfg(feature = "stdio")]
 pub use stdio::serve_stdio;
 pub use stdio::{StdioOptions, serve_lines};

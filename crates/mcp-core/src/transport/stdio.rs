@@ -20,6 +20,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
+use crate::log_text::Shown;
 use crate::message::{ClientMessage, IncomingNotification, IncomingRequest, Rejection};
 use crate::protocol::{RequestId, methods};
 use crate::server::{Exchange, RequestContext, Response, Server, ServerMessage};
@@ -69,9 +70,10 @@ impl Default for StdioOptions {
 #[cfg(feature = "stdio")]
 pub async fn serve_stdio(
     server: Server,
-    options: StdioOptions,
+    mut options: StdioOptions,
     shutdown: Shutdown,
 ) -> io::Result<()> {
+    options.context = options.context.with_network(crate::transport::Network::Pipe);
     serve_lines(server, tokio::io::stdin(), tokio::io::stdout(), options, shutdown).await
 }
 
@@ -237,7 +239,8 @@ impl Connection {
                 .remove(&cancelled.request_id);
             if let Some(cancel) = cancel {
                 let reason = cancelled.reason.as_ref().map(reason_for_log);
-                tracing::debug!(id = %cancelled.request_id, ?reason, "a request was cancelled");
+                let id = Shown(&cancelled.request_id);
+                tracing::debug!(%id, ?reason, "a request was cancelled");
                 let _ = cancel.send(());
             }
             return;

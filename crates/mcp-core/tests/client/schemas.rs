@@ -11,6 +11,7 @@ fn list(tools: &[String]) -> Vec<Act> {
     result(&format!(r#"{{"tools":[{}],"ttlMs":0,"cacheScope":"public"}}"#, tools.join(",")))
 }
 
+#[cfg(feature = "validation")]
 fn tool(name: &str, output: &str) -> String {
     format!(r#"{{"name":"{name}","inputSchema":{{}},"outputSchema":{output}}}"#)
 }
@@ -81,10 +82,10 @@ async fn client_fetches_no_ref() {
     let reference = json!({ "type": "object", "properties": { "a": { "$ref": trap.url("s") } } });
     let both = format!(r#"{{"name":"t","inputSchema":{reference},"outputSchema":{reference}}}"#);
     let input = format!(r#"{{"name":"u","inputSchema":{reference}}}"#);
-    for server in [
-        Scripted::new([list(&[both.clone(), input.clone()]), structured(r#"{"a":1}"#)]),
-        Scripted::mirroring([list(&[both, input]), structured(r#"{"a":1}"#)]),
-    ] {
+    // Without validation the first call is sent, too.
+    let script =
+        || [list(&[both.clone(), input.clone()]), structured(r#"{"a":1}"#), structured("{}")];
+    for server in [Scripted::new(script()), Scripted::mirroring(script())] {
         let client = server.client();
         client.list_tools().await.unwrap();
         let called = client.call_tool("t", &json!({ "a": 1 })).await;

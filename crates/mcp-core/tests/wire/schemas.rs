@@ -142,6 +142,24 @@ fn server_fetches_no_ref() {
     assert_eq!(waiting.kind(), std::io::ErrorKind::WouldBlock, "somebody connected");
 }
 
+#[test]
+fn there_is_no_fetching_mode() {
+    // With every feature there is, and what it pulls in: nothing that could.
+    let tree = std::process::Command::new(env!("CARGO"))
+        .args(["tree", "--offline", "--all-features", "-e", "normal", "--prefix", "none"])
+        .args(["--format", "{p}", "-p", env!("CARGO_PKG_NAME")])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .unwrap();
+    let listed = String::from_utf8(tree.stdout).unwrap();
+    assert!(tree.status.success(), "{}", String::from_utf8_lossy(&tree.stderr));
+    let crates: Vec<_> = listed.lines().filter_map(|line| line.split_whitespace().next()).collect();
+    assert!(crates.contains(&"boon"), "{listed}");
+    for client in ["hyper", "reqwest", "ureq", "curl", "isahc", "attohttpc", "minreq", "rustls"] {
+        assert!(!crates.contains(&client), "{client}: {listed}");
+    }
+}
+
 /// `levels` objects, each in the one before.
 fn nested(levels: usize) -> String {
     format!("{}{{}}{}", r#"{"not":"#.repeat(levels - 1), "}".repeat(levels - 1))

@@ -23,6 +23,7 @@ use mcp_core::client::transport::{
     ClientTransport, MessageStream, OutgoingNotification, OutgoingRequest, TransportError,
 };
 use mcp_core::header_value::encode;
+use mcp_core::transport::Network;
 use mcp_core::{Shutdown, ShutdownTrigger};
 
 use crate::client::connector::{Connector, OneBody};
@@ -153,6 +154,10 @@ fn value(text: &str) -> Result<HeaderValue, TransportError> {
 
 #[async_trait]
 impl ClientTransport for HttpTransport {
+    fn network(&self) -> Option<Network> {
+        Some(Network::Tcp)
+    }
+
     async fn request(&self, request: OutgoingRequest) -> Result<MessageStream, TransportError> {
         self.unless_closed(async {
             let outgoing = Outgoing {

@@ -15,6 +15,7 @@ use http::{Method, Request, Response, StatusCode};
 use http_body::Body;
 use mcp_core::protocol::methods;
 use mcp_core::server::{Exchange, RequestContext, Server, ServerMessage};
+use mcp_core::transport::Network;
 use mcp_core::{ClientMessage, IncomingNotification, Principal, Rejection};
 
 use super::body::{self, HttpBody, ReadError};
@@ -302,7 +303,7 @@ impl Inner {
     }
 
     fn context(&self, parts: Parts, principal: Option<Principal>) -> RequestContext {
-        let context = RequestContext::new().with_principal(principal);
+        let context = RequestContext::new().with_principal(principal).with_network(Network::Tcp);
         if self.expose_parts { context.with_value(parts) } else { context }
     }
 }

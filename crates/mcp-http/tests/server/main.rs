@@ -17,6 +17,7 @@ mod lists;
 mod mirrored_headers;
 mod mounting;
 mod rounds;
+mod same_messages;
 mod shutdown;
 mod statuses;
 mod streams;
