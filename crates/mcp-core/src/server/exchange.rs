@@ -11,6 +11,7 @@ use bytes::Bytes;
 use futures_core::Stream;
 
 use crate::Error;
+use crate::log_text::Shown;
 use crate::message::{IncomingRequest, Rejection};
 use crate::protocol::{RequestId, methods};
 use crate::server::cx::CallShared;
@@ -202,7 +203,7 @@ impl Exchange {
             }
             Err(error) => {
                 span::failed(&self.span, &error);
-                tracing::debug!(code = error.code(), %error, "a request failed");
+                tracing::debug!(code = error.code(), error = %Shown(&error), "a request failed");
                 Response {
                     body: error_response(Some(self.request.id()), &error),
                     kind: match error {
