@@ -122,6 +122,8 @@ type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 type Drive<H> = Box<dyn Fn(Client, H) -> BoxFuture<Result<(), ClientError>> + Send + Sync>;
 type Seen<H> = Box<dyn Fn(&H) -> bool + Send + Sync>;
 type ReadSettings = fn(Client) -> BoxFuture<Result<bool, ClientError>>;
+/// The result of a further request, if the server has one.
+type Then = Arc<dyn Fn(&Value) -> Option<Value> + Send + Sync>;
 type Claim = fn(&mut ClientContributions<Rival>);
 
 /// A request of the half's own, with a result that it takes.
@@ -144,7 +146,7 @@ struct NotificationCase<H> {
 struct ClaimCase {
     tag: &'static str,
     result: Value,
-    then: Arc<dyn Fn(&Value) -> Option<Value> + Send + Sync>,
+    then: Then,
     refused: Vec<Value>,
 }
 
@@ -294,7 +296,7 @@ impl<H: Clone + Send + Sync + 'static> ClientExtensionSuite<H> {
         result: impl Serialize,
         then: impl Fn(&Value) -> Option<Value> + Send + Sync + 'static,
     ) -> Self {
-        let (result, then) = (value(result), Arc::new(then));
+        let (result, then): (_, Then) = (value(result), Arc::new(then));
         self.claims.push(ClaimCase { tag: result_type, result, then, refused: Vec::new() });
         self
     }
