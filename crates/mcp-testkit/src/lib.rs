@@ -3,7 +3,8 @@
 //! | to test | there is |
 //! |---|---|
 //! | a server, without a transport | [`RawClient`]: sends any bytes, gives everything that comes back, checks it against the published schema |
-//! | an extension, as a whole | [`ExtensionSuite`]: gating, refusals, shadowing, invisibility, routing, bad input |
+//! | an extension's server half | [`ExtensionSuite`]: gating, refusals, shadowing, invisibility, routing, bad input |
+//! | an extension's client half | [`ClientExtensionSuite`]: declaration, settings, results, notifications, `_meta`, servers without it |
 //! | a client and a server together | [`Pair`]: both in memory, and the [`Wire`] between them |
 //! | a client against any server | [`FakeServer`]: says what the test wants |
 //! | a server on standard input and output | [`LineClient`]: speaks raw lines with a child process, or over any streams |
@@ -42,6 +43,7 @@
 #![forbid(unsafe_code)]
 
 mod answer;
+mod client_suite;
 mod fail;
 mod fake_server;
 mod faults;
@@ -56,6 +58,7 @@ mod task_store;
 mod wire;
 
 pub use answer::Answer;
+pub use client_suite::ClientExtensionSuite;
 pub use fake_server::FakeServer;
 pub use faults::{Fault, FaultHandle, Faulty};
 pub use http::{HttpConnection, HttpError, HttpHead, HttpRequest, HttpResponse, SseEvent};

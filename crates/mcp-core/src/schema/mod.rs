@@ -121,13 +121,12 @@ impl Validator {
         compiler.use_loader(Box::new(NoLoader));
         compiler.add_resource(BASE, schema).map_err(|error| compile_error(&error))?;
         let compiled = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            compiler.compile(BASE, &mut schemas)
+            compiler.compile(BASE, &mut schemas).map_err(|error| compile_error(&error))
         }));
         // Built with debug assertions, the compiler panics over some patterns that it would refuse
         // otherwise. A schema comes from a peer and must not be able to do that.
-        let root = compiled
-            .map_err(|_| SchemaError::Invalid("a pattern cannot be read".into()))?
-            .map_err(|error| compile_error(&error))?;
+        let root =
+            compiled.map_err(|_| SchemaError::Invalid("a pattern cannot be read".into()))??;
         Ok(Self { schemas, root, work })
     }
 
