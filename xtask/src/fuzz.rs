@@ -9,7 +9,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::failure::{Context, Failure, Result};
-use crate::{process, workspace};
+use crate::{peers, process, workspace};
 
 /// What makes the compiler record which branches an input takes.
 const COVERAGE: &str = "--cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
@@ -52,9 +52,7 @@ fn run(only: &[String], inputs: u64, seconds: u64) -> Result {
         return Err(Failure::new("there is no fuzz/Cargo.toml"));
     }
     if !["c++", "g++", "clang++"].into_iter().any(process::is_installed) && !cfg!(windows) {
-        return Err(Failure::new(
-            "libFuzzer needs a C++ compiler; on Debian: apt-get install -y g++",
-        ));
+        peers::install_debian("g++", "libFuzzer needs a C++ compiler")?;
     }
     let target = host()?;
     let manifest = folder.join("Cargo.toml").display().to_string();

@@ -62,7 +62,7 @@ fn write(path: &Path, text: &str) -> Result {
 }
 
 /// Installs a Debian package if this is Debian and we are root; else says what is missing.
-fn install_debian(package: &str, missing: &str) -> Result {
+pub(crate) fn install_debian(package: &str, missing: &str) -> Result {
     let advice = format!("{missing}; on Debian: apt-get install -y {package}");
     if !Path::new("/etc/debian_version").exists() || !is_root() {
         return Err(Failure::new(advice));

@@ -3,11 +3,13 @@
 //! | to test | there is |
 //! |---|---|
 //! | a server, without a transport | [`RawClient`]: sends any bytes, gives everything that comes back, checks it against the published schema |
-//! | an extension, as a whole | [`ExtensionSuite`]: gating, refusals, shadowing, invisibility, routing, bad input |
+//! | an extension's server half | [`ExtensionSuite`]: gating, refusals, shadowing, invisibility, routing, bad input |
+//! | an extension's client half | [`ClientExtensionSuite`]: declaration, settings, results, notifications, `_meta`, servers without it |
 //! | a client and a server together | [`Pair`]: both in memory, and the [`Wire`] between them |
 //! | a client against any server | [`FakeServer`]: says what the test wants |
 //! | a server on standard input and output | [`LineClient`]: speaks raw lines with a child process, or over any streams |
 //! | a server on HTTP | [`HttpRequest`], [`HttpConnection`]: every header and byte in the test's hands |
+//! | a task store | `check_task_store` (feature `tasks`): the contract of `mcp_tasks::store::TaskStore`, faults included |
 //! | what happens when streams fail | [`Faulty`]: stalls, cuts, resets, drips |
 //!
 //! Messages are built with [`request`], [`call_tool`] and [`notification`]: complete unless told
@@ -41,6 +43,7 @@
 #![forbid(unsafe_code)]
 
 mod answer;
+mod client_suite;
 mod fail;
 mod fake_server;
 mod faults;
@@ -50,9 +53,12 @@ mod published;
 mod raw;
 mod request;
 mod suite;
+#[cfg(feature = "tasks")]
+mod task_store;
 mod wire;
 
 pub use answer::Answer;
+pub use client_suite::ClientExtensionSuite;
 pub use fake_server::FakeServer;
 pub use faults::{Fault, FaultHandle, Faulty};
 pub use http::{HttpConnection, HttpError, HttpHead, HttpRequest, HttpResponse, SseEvent};
@@ -61,4 +67,6 @@ pub use published::{PublishedSchema, SchemaFileError, SchemaMismatch};
 pub use raw::{RawClient, RawError, RawExchange};
 pub use request::{Message, call_tool, notification, request};
 pub use suite::{ExtensionSuite, Finding, Report, Rule};
+#[cfg(feature = "tasks")]
+pub use task_store::{TaskStoreFinding, TaskStoreHarness, TaskStoreReport, check_task_store};
 pub use wire::{Pair, Recorded, Sender, Wire};

@@ -11,7 +11,10 @@ use mcp_core::extension::{
 };
 use mcp_core::protocol::EmptyResult;
 use mcp_core::server::Server;
-use mcp_testkit::{ExtensionSuite, FakeServer, Pair, RawClient, call_tool, notification, request};
+use mcp_testkit::{
+    ClientExtensionSuite, ExtensionSuite, FakeServer, Pair, RawClient, call_tool, notification,
+    request,
+};
 use serde_json::{Value, json};
 
 #[path = "../examples/glossary.rs"]
@@ -40,6 +43,39 @@ async fn the_glossary_passes_the_suite() {
         .result_meta::<Edition>(request("glossary/define").param("term", "extension"))
         .run()
         .await;
+    report.assert_passed();
+}
+
+#[tokio::test]
+async fn the_reader_passes_the_suite() {
+    let report = ClientExtensionSuite::new(Glossary::ID, || {
+        let reader = GlossaryReader::default();
+        (Client::builder("reader", "1.0.0").extension(reader.clone()), reader)
+    })
+    .declares(json!({ "language": "en" }))
+    .call(
+        "glossary/define",
+        json!({ "text": "a word" }),
+        async |client: Client, reader: GlossaryReader| {
+            reader.define(&client, "word").await.map(drop)
+        },
+    )
+    .routing("glossary/define", "term")
+    .refused_result("glossary/define", json!({ "text": 7 }))
+    .notifies("notifications/glossary/suggested", async |client: Client, reader: GlossaryReader| {
+        let suggested = Suggested { term: "a".to_owned(), text: "b".to_owned() };
+        reader.suggest(&client, &suggested).await
+    })
+    .notification(
+        "notifications/glossary/see_also",
+        json!({ "term": "protocol" }),
+        |reader: &GlossaryReader| reader.was_pointed_to() == ["protocol"],
+    )
+    .refused_notification("notifications/glossary/see_also", json!({ "term": 7 }))
+    .request_meta::<Audience>("glossary/define")
+    .result_meta::<Edition>(2, "second", |reader: &GlossaryReader| reader.edition() == 2)
+    .run()
+    .await;
     report.assert_passed();
 }
 

@@ -12,6 +12,7 @@ use crate::client::outgoing::Fields;
 use crate::client::tool_book::ToolBook;
 use crate::client::transport::ClientTransport;
 use crate::client::{AskedBy, ClientError, LogMessage};
+use crate::log_text::Shown;
 use crate::memo::Memo;
 use crate::protocol::{
     ErrorObject, Implementation, LoggingLevel, Meta, ProgressNotificationParams, RequestId,
@@ -204,15 +205,15 @@ pub(crate) fn stray(core: &Core, bytes: &[u8]) {
             if method == methods::NOTIFICATIONS_MESSAGE {
                 core.logged(params, None);
             } else if !core.extensions.notified(&method, params) {
-                tracing::debug!(%method, "a notification that belongs to no request was ignored");
+                tracing::debug!(method = %Shown(&method), "a notification that belongs to no request was ignored");
             }
         }
         Ok(ServerEnvelope::Request { method }) => {
-            tracing::warn!(%method, "a server sent a request, which is not allowed; ignored");
+            tracing::warn!(method = %Shown(&method), "a server sent a request, which is not allowed; ignored");
         }
         Ok(ServerEnvelope::Response { id, .. }) => {
             let id = id.as_ref().map_or_else(|| "none".to_owned(), RequestId::to_string);
-            tracing::debug!(id, "a response that belongs to no request was ignored");
+            tracing::debug!(id = %Shown(id), "a response that belongs to no request was ignored");
         }
         Err(reason) => tracing::warn!(reason, "what is no message was ignored"),
     }

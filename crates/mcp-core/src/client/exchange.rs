@@ -17,6 +17,7 @@ use crate::client::outgoing::{Fields, MetaOut, message};
 use crate::client::span::{self, Sent};
 use crate::client::transport::{MessageStream, OutgoingRequest, TransportError};
 use crate::client::unfold::next;
+use crate::log_text::Shown;
 use crate::protocol::{
     ProgressNotificationParams, ProgressToken, RequestId, ResultType, codes, methods,
 };
@@ -128,10 +129,12 @@ impl Core {
                     }
                     methods::NOTIFICATIONS_MESSAGE => self.logged(params, Some(&info)),
                     method if self.extensions.notified(method, params) => {}
-                    method => tracing::debug!(method, "a notification was ignored"),
+                    method => {
+                        tracing::debug!(method = %Shown(method), "a notification was ignored")
+                    }
                 },
                 ServerEnvelope::Request { method } => {
-                    tracing::warn!(%method, "a server sent a request, which is not allowed; ignored");
+                    tracing::warn!(method = %Shown(&method), "a server sent a request, which is not allowed; ignored");
                 }
                 ServerEnvelope::Response { id: Some(id), .. } if id != own => {
                     let reason = "the response has another request's id".to_owned();

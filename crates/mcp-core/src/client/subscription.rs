@@ -19,6 +19,7 @@ use crate::client::outgoing::Fields;
 use crate::client::transport::{MessageStream, TransportError};
 use crate::client::unfold::{Unfold, next};
 use crate::client::{Client, ClientError};
+use crate::log_text::Shown;
 use crate::protocol::{
     NotificationMetaObject, RequestId, ResourceUpdatedNotificationParams, ResultType,
     SubscriptionFilter, codes, methods,
@@ -236,7 +237,7 @@ impl Listening {
                 Ok(Came::Ended)
             }
             ServerEnvelope::Request { method } => {
-                tracing::warn!(%method, "a server sent a request, which is not allowed; ignored");
+                tracing::warn!(method = %Shown(&method), "a server sent a request, which is not allowed; ignored");
                 Ok(Came::Nothing)
             }
             ServerEnvelope::Notification { method, params } => {
@@ -269,7 +270,7 @@ impl Listening {
         let tagged = match serde_json::from_str::<Tagged>(params) {
             Ok(tagged) if tagged.meta.subscription_id.as_ref() == Some(&open.id) => tagged,
             _ => {
-                tracing::warn!(method, "a notification without the subscription's id was ignored");
+                tracing::warn!(method = %Shown(method), "a notification without the subscription's id was ignored");
                 return Came::Nothing;
             }
         };
@@ -366,7 +367,7 @@ impl Listening {
             return Err(error);
         }
         self.attempts += 1;
-        tracing::debug!(%error, attempt = self.attempts, "a subscription was lost; beginning anew");
+        tracing::debug!(error = %Shown(&error), attempt = self.attempts, "a subscription was lost; beginning anew");
         tokio::time::sleep(self.options.pause(self.attempts)).await;
         Ok(())
     }

@@ -54,7 +54,8 @@ pub mod mrtr;
 mod number;
 pub mod pagination;
 mod params;
-mod peek;
+#[doc(hidden)]
+pub mod peek;
 pub mod progress;
 pub mod prompts;
 mod requests;
@@ -66,10 +67,13 @@ pub mod schema;
 mod strings;
 pub mod subscriptions;
 pub mod tools;
-mod union;
+#[doc(hidden)]
+pub mod union;
 pub mod version;
-mod wire;
-mod wire_schema;
+#[doc(hidden)]
+pub mod wire;
+#[doc(hidden)]
+pub mod wire_schema;
 
 pub use bytes::NotBase64;
 pub use caching::*;

@@ -370,8 +370,9 @@ impl ServerBuilder {
             }
             for topic in contributed.topics {
                 if claims.claim("filter field", topic.field, owner, &mut errors) {
-                    let subscribe = topic.subscribe;
-                    topics.insert(topic.field, OwnedTopic { extension: index, owner, subscribe });
+                    let (strict, subscribe) = (topic.strict, topic.subscribe);
+                    let owned = OwnedTopic { extension: index, owner, strict, subscribe };
+                    topics.insert(topic.field, owned);
                 }
             }
             for check in contributed.request_meta {

@@ -57,7 +57,7 @@ pub(crate) fn compile_tool(
     known: &Known<'_>,
 ) -> Result<CompiledTool, Vec<BuildError>> {
     let mut errors = Vec::new();
-    let ServedTool { definition, call, needs, timeout, check_result } = tool;
+    let ServedTool { definition, call, needs, timeout, check_result, values } = tool;
     let name = definition.name.clone();
     check_name("tool", &name, &mut errors);
     known.check(&name, &needs, &mut errors);
@@ -110,6 +110,7 @@ pub(crate) fn compile_tool(
             rendered,
             call,
             timeout,
+            values,
             param_headers,
             gate,
             input,
@@ -120,7 +121,15 @@ pub(crate) fn compile_tool(
     if let Some(rendered) = rendered
         && errors.is_empty()
     {
-        return Ok(CompiledTool { definition, rendered, call, timeout, param_headers, gate });
+        return Ok(CompiledTool {
+            definition,
+            rendered,
+            call,
+            timeout,
+            values,
+            param_headers,
+            gate,
+        });
     }
     Err(errors)
 }

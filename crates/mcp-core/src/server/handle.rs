@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use crate::Error;
 use crate::server::compile::{compile_prompt, compile_resource, compile_template, compile_tool};
 use crate::server::listeners::Change;
 use crate::server::{
-    BuildError, BuildErrors, Inner, ServedPrompt, ServedResource, ServedTemplate, ServedTool,
+    BuildError, BuildErrors, DetachedCall, Inner, Outcome, ServedPrompt, ServedResource,
+    ServedTemplate, ServedTool,
 };
 
 /// Changes a server's lists and tells its listeners.
@@ -121,6 +123,29 @@ impl ServerHandle {
         self.inner.templates.insert(Arc::new(template));
         self.resources_changed();
         Ok(())
+    }
+
+    /// The value of this type that the tool `name` was given
+    /// ([`ServedTool::value`](crate::server::ServedTool::value)); `None` if there is none, or no such tool.
+    #[must_use]
+    pub fn tool_value<T: Send + Sync + 'static>(&self, name: &str) -> Option<Arc<T>> {
+        let tool = self.inner.tools.get(name)?;
+        Arc::clone(tool.values.get(&std::any::TypeId::of::<T>())?).downcast().ok()
+    }
+
+    /// Whether there is a tool of this name.
+    #[must_use]
+    pub fn has_tool(&self, name: &str) -> bool {
+        self.inner.tools.get(name).is_some()
+    }
+
+    /// Runs a request that nobody waits for on a connection; see [`DetachedCall`].
+    ///
+    /// # Errors
+    /// What the request comes to. A handler that panics comes to `-32603`, and so does a result that
+    /// is no final one.
+    pub async fn run_detached(&self, call: DetachedCall) -> Result<Outcome, Error> {
+        call.run(&self.inner).await
     }
 
     fn check_completions(&self, has_none: bool, name: &str) -> Result<(), BuildErrors> {

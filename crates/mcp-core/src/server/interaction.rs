@@ -50,6 +50,11 @@ pub trait Interaction: Send + Sync + 'static {
     fn keeping(&self, begins: bool) {
         let _ = begins;
     }
+
+    /// Hears how far the work is, whether the client asked for progress or not. Must be quick.
+    fn progress(&self, progress: f64, total: Option<f64>, message: &str) {
+        let _ = (progress, total, message);
+    }
 }
 
 /// The direct way: one round of a multi round-trip request.

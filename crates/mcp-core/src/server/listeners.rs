@@ -254,8 +254,12 @@ async fn subscribe(cx: &Cx) -> Result<Subscription, Error> {
     let mut topics: Vec<TopicStream> = Vec::new();
     for (field, value) in fields {
         let Some(topic) = server.topics.get(field.as_str()) else { continue };
-        // A client that did not declare the extension may name its field; it is not honoured.
-        if cx.call.profile.require(topic.extension, topic.owner).is_err() {
+        // A client that did not declare the extension may name its field; it is not honoured,
+        // unless the extension says that this is an error.
+        if let Err(undeclared) = cx.call.profile.require(topic.extension, topic.owner) {
+            if topic.strict {
+                return Err(undeclared);
+            }
             continue;
         }
         if let Some(Topic { acknowledged, messages }) = (topic.subscribe)(cx.clone(), value).await?

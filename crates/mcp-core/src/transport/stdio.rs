@@ -248,7 +248,7 @@ impl Connection {
         let (server, context) = (self.server.clone(), self.context.clone());
         self.running.spawn(async move {
             if let Err(error) = server.notify(notification, context).await {
-                tracing::debug!(%error, "a notification was refused");
+                tracing::debug!(error = %Shown(&error), "a notification was refused");
             }
         });
     }

@@ -10,25 +10,28 @@ use crate::fail::fail;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Rule {
-    /// The server with the extension can be built, and has it.
+    /// The server or client with the extension can be built, and has it.
     Built,
-    /// `server/discover` shows the extension and its settings.
+    /// `server/discover` shows the extension and its settings; a client's messages declare it.
     Announced,
     /// What was said to be valid is answered.
     Works,
-    /// Without the declaration: `-32021`, with exactly what is to be declared.
+    /// Without the declaration: `-32021`, with exactly what is to be declared. A client without the
+    /// extension sends nothing of it.
     Gated,
     /// Settings that do not fit are refused by a named error, and nothing else suffers.
     Settings,
     /// Another extension that claims the same names is a conflict when the server is built.
     Shadowing,
-    /// A client that did not declare the extension sees nothing of it.
+    /// A client that did not declare the extension sees nothing of it. With a server that does not
+    /// have it, a client works as it does without it.
     Invisible,
     /// Lists hold what was named, in the same order each time.
     Listed,
     /// HTTP routing by the field that was named, and by no other.
     Routed,
-    /// Malformed parameters are answered `-32602`.
+    /// Malformed parameters are answered `-32602`; malformed results and notifications of a server
+    /// are not taken.
     Parameters,
     /// Values of `_meta` are typed.
     Metadata,
