@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use mcp_trust::canonical::Canonical;
 use mcp_trust::jws::{self, Header, JwsVerifier};
 use mcp_trust::keys::{Algorithm, SigningKey};
-use mcp_trust::receipts::{LogOptions, SyncPolicy, VerifiedLog, verify};
+use mcp_trust::receipts::{LogError, LogOptions, SharedLog, SyncPolicy, VerifiedLog, verify};
 use serde_json::{Value, json};
 
 /// How long each figure is measured.
@@ -76,6 +76,10 @@ fn figures(folder: &Path) -> Result<(), Box<dyn Error>> {
         log.append(&next())?;
         Ok(())
     })?;
+    let log = SharedLog::new(options.create(folder.join("shared"))?)?;
+    for threads in [4, 16, 64] {
+        shared(&log, threads)?;
+    }
     let mut log = options.create(folder.join("batches"))?;
     show("append in batches of 100, synchronised each", 100, || {
         let receipts: Result<Vec<_>, _> = (0..100).map(|_| Canonical::of(&next())).collect();
@@ -133,6 +137,26 @@ fn figures(folder: &Path) -> Result<(), Box<dyn Error>> {
         mcp_trust::strict::check(line.as_bytes())?;
         Ok(())
     })
+}
+
+/// Threads that each append, and wait until it is on the disk, again and again.
+fn shared(log: &SharedLog, threads: u64) -> Result<(), Box<dyn Error>> {
+    let start = Instant::now();
+    let counts: Result<Vec<u64>, LogError> = std::thread::scope(|scope| {
+        let append = || {
+            let mut count = 0;
+            while start.elapsed() < TIME {
+                log.append(&receipt(count))?;
+                count += 1;
+            }
+            Ok(count)
+        };
+        let threads: Vec<_> = (0..threads).map(|_| scope.spawn(append)).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap_or(Err(LogError::Failed))).collect()
+    });
+    let what = format!("append by {threads} threads, synchronised each before it is acknowledged");
+    rate(&what, counts?.iter().sum(), start.elapsed());
+    Ok(())
 }
 
 /// Does something again and again, and shows how often a second; each time counts as `times`.

@@ -230,8 +230,7 @@ pub struct Appended {
 
 /// A log that is open for appending. Only one value in all processes can be, for one file.
 ///
-/// Its methods block on the disk: in an asynchronous program, give the log a thread of its own, and let that
-/// thread append what has come in meanwhile as one batch.
+/// Its methods block on the disk. For several threads there is [`SharedLog`](super::SharedLog).
 ///
 /// ```
 /// use mcp_trust::receipts::LogOptions;
@@ -279,6 +278,24 @@ impl ReceiptLog {
         &mut self,
         receipts: impl IntoIterator<Item = &'a Canonical>,
     ) -> Result<Vec<Appended>, LogError> {
+        let mut appended = self.write_all(receipts)?;
+        let due = match self.sync {
+            SyncPolicy::Each => true,
+            SyncPolicy::After(count) => self.chain.next - self.durable >= count.get(),
+            SyncPolicy::OnRequest => false,
+        };
+        if due && self.durable < self.chain.next {
+            self.sync()?;
+            appended.iter_mut().for_each(|entry| entry.durable = true);
+        }
+        Ok(appended)
+    }
+
+    /// Appends without synchronising.
+    pub(super) fn write_all<'a>(
+        &mut self,
+        receipts: impl IntoIterator<Item = &'a Canonical>,
+    ) -> Result<Vec<Appended>, LogError> {
         if self.failed {
             return Err(LogError::Failed);
         }
@@ -297,16 +314,22 @@ impl ReceiptLog {
             self.frontier.push(entry.digest);
         }
         (self.chain.head, self.chain.next) = (head, index);
-        let due = match self.sync {
-            SyncPolicy::Each => true,
-            SyncPolicy::After(count) => index - self.durable >= count.get(),
-            SyncPolicy::OnRequest => false,
-        };
-        if due {
-            self.sync()?;
-            appended.iter_mut().for_each(|entry| entry.durable = true);
-        }
         Ok(appended)
+    }
+
+    /// A second handle to the file.
+    pub(super) fn handle(&self) -> Result<File, LogError> {
+        self.file.try_clone().map_err(io("open"))
+    }
+
+    /// Notes that so many receipts are on the disk.
+    pub(super) fn reached(&mut self, size: u64) {
+        self.durable = self.durable.max(size);
+    }
+
+    /// Notes that writing or synchronising failed.
+    pub(super) fn fail(&mut self) {
+        self.failed = true;
     }
 
     fn write(&mut self, bytes: &[u8]) -> Result<(), LogError> {

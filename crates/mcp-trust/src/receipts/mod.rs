@@ -21,6 +21,7 @@
 //!
 //! - [`LogOptions`] opens a [`ReceiptLog`], which appends. One writer at a time, and what is acknowledged is on the
 //!   disk ([`SyncPolicy`]).
+//! - [`SharedLog`] lets many threads append, with one synchronisation for all that wait at the same time.
 //! - [`VerifiedLog`] reads: it verifies, looks up and proves. [`verify`] only verifies, in constant
 //!   memory.
 //! - [`ReceiptProof`] goes with a receipt to whoever has to verify it offline.
@@ -45,6 +46,7 @@ mod log;
 pub mod merkle;
 pub mod note;
 mod proof;
+mod shared;
 #[cfg(test)]
 mod tests;
 
@@ -55,3 +57,4 @@ pub use entry::{Entry, MAX_RECEIPT};
 pub use error::{Damage, LogError};
 pub use log::{Appended, LogOptions, ReceiptLog, SyncPolicy};
 pub use proof::ReceiptProof;
+pub use shared::SharedLog;
