@@ -1,7 +1,7 @@
 //! One log for many threads, and one synchronisation for all that wait.
 
 use std::fs::File;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 
 use serde::Serialize;
 
@@ -42,8 +42,11 @@ pub struct SharedLog(Arc<Shared>);
 struct Shared {
     /// The same file, to be synchronised while others write.
     file: File,
-    /// Whoever has it synchronises. Taken before `log` by those who take both.
+    /// Never held while the disk is waited for, so that those whose receipts have arrived go on at once. Taken
+    /// before `log` by those who take both.
     turn: Mutex<Turn>,
+    /// Told when a synchronisation has ended.
+    ended: Condvar,
     log: Mutex<ReceiptLog>,
 }
 
@@ -51,6 +54,8 @@ struct Shared {
 struct Turn {
     /// How many receipts are on the disk.
     durable: u64,
+    /// Whether a thread is synchronising.
+    running: bool,
     failed: bool,
 }
 
@@ -62,8 +67,8 @@ impl SharedLog {
     pub fn new(mut log: ReceiptLog) -> Result<Self, LogError> {
         log.sync()?;
         let file = log.handle()?;
-        let turn = Mutex::new(Turn { durable: log.durable(), failed: false });
-        Ok(Self(Arc::new(Shared { file, turn, log: Mutex::new(log) })))
+        let turn = Mutex::new(Turn { durable: log.durable(), running: false, failed: false });
+        Ok(Self(Arc::new(Shared { file, turn, ended: Condvar::new(), log: Mutex::new(log) })))
     }
 
     /// Appends a receipt, and returns when it is on the disk.
@@ -95,26 +100,44 @@ impl SharedLog {
     /// Returns when the entry is on the disk.
     fn wait_for(&self, index: u64) -> Result<(), LogError> {
         let mut turn = lock(&self.0.turn)?;
-        if turn.durable > index {
-            return Ok(());
+        loop {
+            if turn.durable > index {
+                return Ok(());
+            }
+            if turn.failed {
+                return Err(LogError::Failed);
+            }
+            if !turn.running {
+                break;
+            }
+            turn = self.0.ended.wait(turn).map_err(|_| LogError::Failed)?;
         }
-        if turn.failed {
-            return Err(LogError::Failed);
+        turn.running = true;
+        drop(turn);
+        let synced = self.synchronise();
+        let mut turn = lock(&self.0.turn)?;
+        turn.running = false;
+        match &synced {
+            Ok(size) => turn.durable = turn.durable.max(*size),
+            Err(_) => turn.failed = true,
         }
-        // Everything that is written by now reaches the disk with this entry; what others write from here on
-        // waits for the next turn.
+        self.0.ended.notify_all();
+        synced.map(|_| ())
+    }
+
+    /// Makes everything that is written by now reach the disk, and says how many receipts that are. What others write
+    /// meanwhile waits for the next time.
+    fn synchronise(&self) -> Result<u64, LogError> {
         let size = lock(&self.0.log)?.size();
         let synced = self.0.file.sync_data();
         let mut log = lock(&self.0.log)?;
         match synced {
             Ok(()) => {
                 log.reached(size);
-                turn.durable = size;
-                Ok(())
+                Ok(size)
             }
             Err(source) => {
                 log.fail();
-                turn.failed = true;
                 Err(LogError::Io { action: "synchronise", source })
             }
         }
@@ -130,6 +153,7 @@ impl SharedLog {
         let checkpoint = log.checkpoint();
         turn.failed |= checkpoint.is_err();
         turn.durable = log.durable();
+        self.0.ended.notify_all();
         checkpoint
     }
 
