@@ -17,6 +17,8 @@ mod prompts;
 mod rename;
 mod resources;
 mod search;
+#[cfg(test)]
+mod tests;
 mod tools;
 mod watch;
 

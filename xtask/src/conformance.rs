@@ -304,7 +304,7 @@ fn report(
         warnings += warn;
         failed += usize::from(!verdict.passed());
         let outcome = if verdict.passed() { Outcome::Passed } else { Outcome::Failed };
-        evidence::add(&mut outcomes, name.clone(), outcome);
+        evidence::add(&mut outcomes, format!("{}/{name}", side.name()), outcome);
     }
     println!(
         "\n{} scenarios, {checked} checks, {failures} failed, {warnings} warnings ({failed} scenarios not passed, {:.0} s)",

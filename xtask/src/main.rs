@@ -2,6 +2,7 @@
 #![allow(clippy::print_stdout, reason = "a program that talks to a terminal")]
 
 mod background;
+mod bench;
 mod code;
 mod conformance;
 mod dependencies;
@@ -44,6 +45,8 @@ cargo xtask <command>
   deps            licences, origins and versions of all dependencies
   weight          how many crates and bytes our users take in
   fuzz            every fuzz target; --target NAME, --inputs N, --seconds N
+  bench           speed and memory beside a floor and rmcp, see bench/README.md
+                    --only http,stdio   these parts        --quick --check --out FILE
   peers           installs what conformance and interop need into .cache/
 ";
 
@@ -64,6 +67,7 @@ fn main() -> ExitCode {
         "deps" => dependencies::command(arguments),
         "weight" => weight::command(arguments),
         "fuzz" => fuzz::command(arguments),
+        "bench" => bench::command(arguments),
         "peers" => peers::command(arguments),
         // Not for people: how the official suite starts our client.
         conformance::RECORDER => match conformance::record(arguments) {

@@ -32,8 +32,7 @@ const STEPS: &[Step] = &[
     Step { name: "conformance",  about: "the official suite, both sides",                     run: conformance::step,   by_default: true },
     Step { name: "interop",      about: "clients and servers of other SDKs",                  run: interop::step,       by_default: true },
     Step { name: "fuzz",         about: "every fuzz target, for a bounded number of inputs",  run: fuzz::step,          by_default: true },
-    // Waits for docs/requirements.
-    Step { name: "requirements", about: "every requirement of the specification is tested",   run: requirements::step,  by_default: false },
+    Step { name: "requirements", about: "every requirement of the specification is tested",   run: requirements::step,  by_default: true  },
 ];
 
 /// The command line's form of it.

@@ -1,10 +1,7 @@
 //! The server: the workload's tools on `mcp-core`.
 
 use bench_support::{Result, workload};
-use mcp_core::{
-    RawJson,
-    server::{Args, CacheHints, Cx, ServedTool, Server},
-};
+use mcp_core::server::{Args, CacheHints, Cx, ServedTool, Server};
 use serde::Deserialize;
 
 #[derive(Deserialize, schemars::JsonSchema)]
@@ -34,7 +31,7 @@ pub(crate) fn server() -> Result<Server> {
             // The filler tools are never called: what they do does not matter.
             _ => ServedTool::new(name, async |Args(Text { text }): Args<Text>| text),
         };
-        let schema = RawJson::from_serialize(&definition.input_schema)?;
+        let schema = serde_json::from_value(definition.input_schema)?;
         builder = builder.tool(tool.description(definition.description).input_schema(schema));
     }
     Ok(builder.build()?)

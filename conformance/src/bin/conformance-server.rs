@@ -1,20 +1,24 @@
-//! `conformance-server --port N`: the server fixture on `127.0.0.1:N`, or any free port for 0.
+//! `conformance-server --port N [--tasks FILE]`: the server fixture on `127.0.0.1:N`, or any free port
+//! for 0. Its tasks are in memory, or in `FILE`.
 #![forbid(unsafe_code)]
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use mcp_core::Shutdown;
 use mcp_http::HttpService;
 use tokio::net::TcpListener;
 
-fn port() -> Result<u16, String> {
-    let mut arguments = std::env::args().skip(1);
-    match (arguments.next().as_deref(), arguments.next()) {
-        (Some("--port"), Some(port)) => {
-            port.parse().map_err(|_| format!("`{port}` is no port number"))
-        }
-        _ => Err("usage: conformance-server --port N".to_owned()),
-    }
+fn arguments() -> Result<(u16, Option<PathBuf>), String> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let (port, file) = match arguments[..] {
+        ["--port", port] => (port, None),
+        ["--port", port, "--tasks", file] => (port, Some(PathBuf::from(file))),
+        _ => return Err("usage: conformance-server --port N [--tasks FILE]".to_owned()),
+    };
+    let port = port.parse().map_err(|_| format!("`{port}` is no port number"))?;
+    Ok((port, file))
 }
 
 #[tokio::main]
@@ -30,8 +34,9 @@ async fn main() -> ExitCode {
 
 #[allow(clippy::print_stdout)] // Whoever starts it reads the address there.
 async fn run() -> Result<(), Box<dyn std::error::Error>> {
-    let port = port()?;
-    let service = HttpService::builder(conformance::server::build()?).build();
+    let (port, file) = arguments()?;
+    let store = conformance::server::tasks::store(file.as_deref())?;
+    let service = HttpService::builder(conformance::server::build(store)?).build();
     let listener = TcpListener::bind(("127.0.0.1", port)).await?;
     println!("http://{}/mcp", listener.local_addr()?);
     let (trigger, shutdown) = Shutdown::new();

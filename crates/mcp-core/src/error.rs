@@ -185,3 +185,74 @@ impl From<&Error> for ErrorObject {
         error.to_object()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One of each kind. A new variant does not compile until it is here.
+    fn every_variant() -> Vec<Error> {
+        let application = Error::application(ApplicationCode::new(4001), "sold out");
+        let all = vec![
+            Error::Parse("p".to_owned()),
+            Error::InvalidRequest("i".to_owned()),
+            Error::MethodNotFound("m".to_owned()),
+            Error::invalid_params_with("wrong", RawJson::null()),
+            Error::Internal,
+            Error::Timeout,
+            Error::Overloaded,
+            Error::HeaderMismatch("h".to_owned()),
+            Error::missing_capability(ClientCapabilities::new()),
+            Error::UnsupportedProtocolVersion {
+                supported: ["2026-07-28".to_owned()].into(),
+                requested: "x".to_owned(),
+            },
+            application,
+        ];
+        for error in &all {
+            match error {
+                Error::Parse(_)
+                | Error::InvalidRequest(_)
+                | Error::MethodNotFound(_)
+                | Error::InvalidParams { .. }
+                | Error::Internal
+                | Error::Timeout
+                | Error::Overloaded
+                | Error::HeaderMismatch(_)
+                | Error::MissingRequiredClientCapability { .. }
+                | Error::UnsupportedProtocolVersion { .. }
+                | Error::Application { .. } => {}
+            }
+        }
+        all
+    }
+
+    #[test]
+    fn errors_are_whole() {
+        for error in every_variant() {
+            let object = serde_json::to_value(error.to_object()).unwrap();
+            assert_eq!(object["code"].as_i64(), Some(error.code()), "{object}");
+            let message = object["message"].as_str().unwrap();
+            assert!(!message.is_empty() && !message.contains('\n'), "{object}");
+            let rest = object.as_object().unwrap().keys().filter(|key| *key != "data").count();
+            assert_eq!(rest, 2, "{object}");
+        }
+    }
+
+    #[test]
+    fn only_defined_codes_are_sent() {
+        let mut reserved: Vec<_> = every_variant()
+            .iter()
+            .map(Error::code)
+            .filter(|code| (-32768..=-32000).contains(code))
+            .collect();
+        reserved.sort_unstable();
+        reserved.dedup();
+        // JSON-RPC's own five, and the three that the specification defines.
+        assert_eq!(
+            reserved,
+            [-32700, -32603, -32602, -32601, -32600, -32022, -32021, -32020],
+            "none from -32019 to -32000, nor -32002, nor -32042"
+        );
+    }
+}

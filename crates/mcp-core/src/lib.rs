@@ -216,5 +216,5 @@ pub use shutdown::{Shutdown, ShutdownTrigger};
 
 #[doc(hidden)]
 pub mod __private {
-    pub use {inventory, schemars, serde};
+    pub use {inventory, schemars, serde, serde_json};
 }

@@ -132,7 +132,7 @@ impl ParamHeaders {
                 }
                 // Values, not schemas: what looks like an annotation in them is data.
                 ("const" | "enum" | "default" | "examples", _) => {}
-                (_, value) => unreachable_place(value)?,
+                (keyword, value) => unreachable_below(keyword, value)?,
             }
         }
         Ok(())
@@ -266,19 +266,29 @@ fn value_at<'a>(
     Ok(found)
 }
 
-/// An annotation anywhere below here could never be reached.
+/// Keywords whose members are schemas under names of the author's, which may be those of keywords.
+const NAMED_SCHEMAS: [&str; 6] =
+    ["properties", "patternProperties", "dependentSchemas", "dependencies", "$defs", "definitions"];
+
+/// An annotation anywhere below a keyword could never be reached.
+fn unreachable_below(keyword: &str, value: &Value) -> Result<(), ParamHeaderError> {
+    match value {
+        Value::Object(named) if NAMED_SCHEMAS.contains(&keyword) => {
+            named.values().try_for_each(unreachable_place)
+        }
+        value => unreachable_place(value),
+    }
+}
+
+/// An annotation anywhere in this schema, or in one of these, could never be reached.
 fn unreachable_place(value: &Value) -> Result<(), ParamHeaderError> {
     match value {
-        Value::Object(members) => {
-            for (keyword, value) in members {
-                if keyword == KEYWORD {
-                    return Err(ParamHeaderError::Place);
-                }
-                if !matches!(keyword.as_str(), "const" | "enum" | "default" | "examples") {
-                    unreachable_place(value)?;
-                }
-            }
-            Ok(())
+        Value::Object(schema) => {
+            schema.iter().try_for_each(|(keyword, value)| match keyword.as_str() {
+                KEYWORD => Err(ParamHeaderError::Place),
+                "const" | "enum" | "default" | "examples" => Ok(()),
+                keyword => unreachable_below(keyword, value),
+            })
         }
         Value::Array(items) => items.iter().try_for_each(unreachable_place),
         _ => Ok(()),

@@ -203,10 +203,13 @@ impl JsonSchema for RawJson {
 ///
 /// JSON strings hold them as escapes only, so those that stand there are white space between tokens.
 pub(crate) fn on_one_line(json: &mut [u8]) {
-    for byte in json {
-        if matches!(*byte, b'\n' | b'\r') {
-            *byte = b' ';
+    let mut rest = json;
+    while let Some(at) = memchr::memchr2(b'\n', b'\r', rest) {
+        let (before, after) = rest.split_at_mut(at + 1);
+        if let Some(line_end) = before.last_mut() {
+            *line_end = b' ';
         }
+        rest = after;
     }
 }
 

@@ -56,6 +56,9 @@ pub enum UriTemplateError {
     /// An operator or modifier that cannot be matched.
     #[error("`{{{0}}}` cannot be matched against a URI")]
     Unsupported(String),
+    /// A character between the variables that no URI has, or a `%` without its two digits.
+    #[error("`{0}` must be percent-encoded")]
+    Literal(char),
     /// A variable occurs twice.
     #[error("the variable `{0}` occurs twice")]
     Duplicate(String),
@@ -80,6 +83,7 @@ impl UriTemplate {
             if literal.contains('}') {
                 return Err(UriTemplateError::Brace);
             }
+            check_literal(literal)?;
             if !literal.is_empty() {
                 parsed.parts.push(Part::Literal(literal.to_owned()));
             }
@@ -270,6 +274,25 @@ fn match_query<'a>(
     Some(after)
 }
 
+/// RFC 6570, section 2.1: what may stand outside of expressions. Letters that are no ASCII may, though
+/// URIs have them percent-encoded.
+fn check_literal(literal: &str) -> Result<(), UriTemplateError> {
+    let wrong = |letter: &char| letter.is_control() || " \"<>\\^`|".contains(*letter);
+    match literal.chars().find(wrong) {
+        Some(letter) => Err(UriTemplateError::Literal(letter)),
+        None if !percents_are_whole(literal) => Err(UriTemplateError::Literal('%')),
+        None => Ok(()),
+    }
+}
+
+/// Whether every `%` is followed by two hexadecimal digits.
+pub(crate) fn percents_are_whole(text: &str) -> bool {
+    text.split('%').skip(1).all(|after| {
+        let digits = after.as_bytes().get(..2);
+        digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
+    })
+}
+
 fn percent_decode(text: &str) -> Option<String> {
     if !text.contains('%') {
         return Some(text.to_owned());
@@ -361,6 +384,11 @@ mod tests {
             ("x:{a*}", E::Unsupported("a*".into())),
             ("x:{a:3}", E::Unsupported("a:3".into())),
             ("x:{;a}", E::Unsupported(";a".into())),
+            ("x:a b/{c}", E::Literal(' ')),
+            ("x:{c}/<", E::Literal('<')),
+            ("x:\n{c}", E::Literal('\n')),
+            ("x:%zz{c}", E::Literal('%')),
+            ("x:{c}%2", E::Literal('%')),
             ("x:{a}{b}", E::Adjacent("a".into(), "b".into())),
             ("x:{a}/{a}", E::Duplicate("a".into())),
         ] {

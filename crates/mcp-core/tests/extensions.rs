@@ -516,6 +516,7 @@ async fn background_work_runs_until_shutdown() {
         fn contribute(self: Arc<Self>, _: &mut Contributions<Self>) {}
         async fn run(
             &self,
+            _: mcp_core::server::ServerHandle,
             shutdown: mcp_core::Shutdown,
         ) -> Result<(), mcp_core::extension::ExtensionError> {
             self.0.fetch_add(1, Ordering::SeqCst);

@@ -184,3 +184,63 @@ async fn tools_that_come_and_go_are_told() {
     assert!(server.handle().remove_tool("late"));
     assert_eq!(next(&mut listening).await["method"], "notifications/tools/list_changed");
 }
+
+/// The keys that a list has now.
+async fn listed(server: &Server, method: &str, member: &str, key: &str) -> Vec<String> {
+    let list = common::result(server, &request(99, method, json!({}))).await;
+    let entries = list[member].as_array().unwrap();
+    entries.iter().map(|entry| entry[key].as_str().unwrap().to_owned()).collect()
+}
+
+#[tokio::test]
+async fn changes_of_every_list_are_told_after_the_new_list_is_served() {
+    let server = server();
+    let handle = server.handle();
+    let resource = || {
+        ServedResource::new("x:late", "late", async || {
+            ReadResourceResult::new(vec![TextResourceContents::new("x:late", "1").into()])
+        })
+    };
+    let tool = || ServedTool::new("late", async || "x");
+    let prompt = || ServedPrompt::new("late", async || "x".to_owned());
+    for (kind, list, key, name) in [
+        ("tools", "tools/list", "name", "late"),
+        ("prompts", "prompts/list", "name", "late"),
+        ("resources", "resources/list", "uri", "x:late"),
+    ] {
+        let field = format!("{kind}ListChanged");
+        let mut listening = listen(&server, 1, json!({ field: true }));
+        next(&mut listening).await;
+        let mut others = listen(
+            &server,
+            2,
+            json!({ "toolsListChanged": kind != "tools", "promptsListChanged": kind != "prompts",
+                    "resourcesListChanged": kind != "resources" }),
+        );
+        next(&mut others).await;
+        let method = format!("notifications/{kind}/list_changed");
+        match kind {
+            "tools" => handle.add_tool(tool()).unwrap(),
+            "prompts" => handle.add_prompt(prompt()).unwrap(),
+            _ => handle.add_resource(resource()).unwrap(),
+        }
+        assert_eq!(next(&mut listening).await["method"], method);
+        assert!(listed(&server, list, kind, key).await.contains(&name.to_owned()));
+        // Replacing it is a change too, and so is taking it away.
+        match kind {
+            "tools" => handle.add_tool(tool()).unwrap(),
+            "prompts" => handle.add_prompt(prompt()).unwrap(),
+            _ => handle.add_resource(resource()).unwrap(),
+        }
+        assert_eq!(next(&mut listening).await["method"], method);
+        assert!(match kind {
+            "tools" => handle.remove_tool(name),
+            "prompts" => handle.remove_prompt(name),
+            _ => handle.remove_resource(name),
+        });
+        assert_eq!(next(&mut listening).await["method"], method);
+        assert!(!listed(&server, list, kind, key).await.contains(&name.to_owned()));
+        assert!(is_silent(&mut listening).await, "{kind}: once for each change");
+        assert!(is_silent(&mut others).await, "{kind}: only to those who listen for it");
+    }
+}

@@ -12,23 +12,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use common::pipe::{Peer, start};
 use common::{call, request};
-use mcp_core::server::{Args, Cx, ServedTool, Server};
-use mcp_core::transport::{LineReader, StdioOptions, serve_lines};
-use mcp_core::{Shutdown, ShutdownTrigger};
+use mcp_core::protocol::{LoggingLevel, ReadResourceResult};
+use mcp_core::server::{
+    Args, Cx, ServedPrompt, ServedResource, ServedTemplate, ServedTool, Server,
+};
+use mcp_core::transport::StdioOptions;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tokio::io::{AsyncWriteExt, DuplexStream, ReadHalf, WriteHalf};
 use tokio::sync::Notify;
-use tokio::task::JoinHandle;
-
-struct Peer {
-    lines: LineReader<ReadHalf<DuplexStream>>,
-    input: WriteHalf<DuplexStream>,
-    serving: JoinHandle<std::io::Result<()>>,
-    trigger: ShutdownTrigger,
-}
 
 #[derive(Deserialize, JsonSchema)]
 struct Echo {
@@ -64,44 +58,8 @@ fn server(gate: &Arc<Notify>, dropped: &Arc<AtomicUsize>) -> Server {
         .unwrap()
 }
 
-fn start(server: Server, options: StdioOptions) -> Peer {
-    let (ours, theirs) = tokio::io::duplex(1 << 16);
-    let (reader, writer) = tokio::io::split(theirs);
-    let (trigger, shutdown) = Shutdown::new();
-    let serving = tokio::spawn(serve_lines(server, reader, writer, options, shutdown));
-    let (output, input) = tokio::io::split(ours);
-    Peer { lines: LineReader::new(output, 1 << 24), input, serving, trigger }
-}
-
 fn peer() -> Peer {
     start(server(&Arc::default(), &Arc::default()), StdioOptions::default())
-}
-
-impl Peer {
-    async fn send(&mut self, message: &Value) {
-        self.send_raw(format!("{message}\n").as_bytes()).await;
-    }
-
-    async fn send_raw(&mut self, bytes: &[u8]) {
-        self.input.write_all(bytes).await.unwrap();
-        self.input.flush().await.unwrap();
-    }
-
-    async fn next(&mut self) -> Value {
-        let line = tokio::time::timeout(Duration::from_secs(10), self.lines.next()).await;
-        serde_json::from_slice(&line.expect("an answer").expect("no end").unwrap()).unwrap()
-    }
-
-    /// Ends the input; everything that still comes, and how serving ended.
-    async fn end(mut self) -> (Vec<Value>, std::io::Result<()>) {
-        self.input.shutdown().await.unwrap();
-        drop(self.input);
-        let mut seen = Vec::new();
-        while let Some(line) = self.lines.next().await {
-            seen.push(serde_json::from_slice(&line.unwrap()).unwrap());
-        }
-        (seen, self.serving.await.unwrap())
-    }
 }
 
 fn echo(id: impl Into<Value>, text: &str) -> Value {
@@ -146,12 +104,8 @@ async fn a_line_of_16_mib_is_refused_and_the_next_one_read() {
     let mut peer = peer();
     let mut line = vec![b'x'; 16 * 1024 * 1024];
     line.push(b'\n');
-    let writing = async {
-        peer.input.write_all(&line).await.unwrap();
-        peer.input.write_all(format!("{}\n", echo(1, "after")).as_bytes()).await.unwrap();
-        peer.input.flush().await.unwrap();
-    };
-    writing.await;
+    peer.send_raw(&line).await;
+    peer.send(&echo(1, "after")).await;
     assert_eq!(peer.next().await["error"]["code"], -32600);
     assert_eq!(peer.next().await["id"], 1);
 }
@@ -266,4 +220,86 @@ async fn handlers_that_never_end_do_not_keep_the_server_up() {
     assert!(rest.is_empty());
     ended.unwrap();
     assert_eq!(dropped.load(Ordering::SeqCst), 1);
+}
+
+/// The four lists as they are sent, one after the other.
+async fn lists(peer: &mut Peer) -> Vec<Value> {
+    let mut seen = Vec::new();
+    for method in ["tools/list", "prompts/list", "resources/list", "resources/templates/list"] {
+        peer.send(&request(method, method, json!({}))).await;
+        loop {
+            let message = peer.next().await;
+            if message["id"] == method {
+                seen.push(message);
+                break;
+            }
+        }
+    }
+    seen
+}
+
+#[tokio::test]
+async fn lists_do_not_depend_on_the_past() {
+    fn resource() -> ReadResourceResult {
+        ReadResourceResult::new(Vec::new())
+    }
+    let server = Server::builder("app", "1")
+        .tool(ServedTool::new("echo", async |Args(Echo { text }): Args<Echo>| text))
+        .prompt(ServedPrompt::new("greet", async || "Hello".to_owned()))
+        .resource(ServedResource::new("x:1", "one", async || resource()))
+        .template(ServedTemplate::new("y:{id}", "some", async || resource()))
+        .build()
+        .unwrap();
+    let mut one = start(server.clone(), StdioOptions::default());
+    let before = lists(&mut one).await;
+    assert!(before.iter().all(|list| list["result"].is_object()));
+    one.send(&echo(1, "x")).await;
+    one.send(&call("unknown", json!({}))).await;
+    one.send(&request(3, "prompts/get", json!({ "name": "greet" }))).await;
+    one.send(&request(4, "resources/read", json!({ "uri": "x:1" }))).await;
+    let listen = json!({ "notifications": { "toolsListChanged": true } });
+    one.send(&request(5, "subscriptions/listen", listen)).await;
+    assert_eq!(lists(&mut one).await, before, "after other requests");
+    let mut other = start(server, StdioOptions::default());
+    assert_eq!(lists(&mut other).await, before, "on another connection");
+}
+
+#[tokio::test]
+async fn logs_stay_before_their_own_answers() {
+    let server = Server::builder("app", "1")
+        .logging()
+        .tool(ServedTool::new("logs", async |cx: Cx, Args(Echo { text }): Args<Echo>| {
+            cx.log(LoggingLevel::Info, None, &format!("low {text}"));
+            tokio::task::yield_now().await;
+            cx.log(LoggingLevel::Error, None, &format!("high {text}"));
+            text
+        }))
+        .build()
+        .unwrap();
+    let mut peer = start(server, StdioOptions::default());
+    for (id, level) in [(1, Some("debug")), (2, Some("warning")), (3, None)] {
+        let mut message = call("logs", json!({ "text": id.to_string() }));
+        message["id"] = json!(id);
+        if let Some(level) = level {
+            message["params"]["_meta"]["io.modelcontextprotocol/logLevel"] = json!(level);
+        }
+        peer.send(&message).await;
+    }
+    let (seen, _) = peer.end().await;
+    let place = |wanted: &dyn Fn(&Value) -> bool| seen.iter().position(wanted);
+    let answered = |id: i64| place(&|message| message["id"] == id).unwrap();
+    for (id, expected) in [(1, vec!["low 1", "high 1"]), (2, vec!["high 2"]), (3, vec![])] {
+        let own: Vec<_> = seen
+            .iter()
+            .enumerate()
+            .filter(|(_, message)| {
+                let data = message["params"]["data"].as_str();
+                data.is_some_and(|data| data.ends_with(&id.to_string()))
+            })
+            .collect();
+        let data: Vec<_> = own.iter().map(|(_, message)| &message["params"]["data"]).collect();
+        assert_eq!(data, expected, "{id}");
+        assert!(own.iter().all(|(at, _)| *at < answered(id)), "{id}: none after the answer");
+    }
+    assert_eq!(seen.len(), 6, "and nothing else: {seen:?}");
 }

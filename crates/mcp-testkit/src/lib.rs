@@ -9,6 +9,7 @@
 //! | a client against any server | [`FakeServer`]: says what the test wants |
 //! | a server on standard input and output | [`LineClient`]: speaks raw lines with a child process, or over any streams |
 //! | a server on HTTP | [`HttpRequest`], [`HttpConnection`]: every header and byte in the test's hands |
+//! | a task store | `check_task_store` (feature `tasks`): the contract of `mcp_tasks::store::TaskStore`, faults included |
 //! | what happens when streams fail | [`Faulty`]: stalls, cuts, resets, drips |
 //!
 //! Messages are built with [`request`], [`call_tool`] and [`notification`]: complete unless told
@@ -52,6 +53,8 @@ mod published;
 mod raw;
 mod request;
 mod suite;
+#[cfg(feature = "tasks")]
+mod task_store;
 mod wire;
 
 pub use answer::Answer;
@@ -64,4 +67,6 @@ pub use published::{PublishedSchema, SchemaFileError, SchemaMismatch};
 pub use raw::{RawClient, RawError, RawExchange};
 pub use request::{Message, call_tool, notification, request};
 pub use suite::{ExtensionSuite, Finding, Report, Rule};
+#[cfg(feature = "tasks")]
+pub use task_store::{TaskStoreFinding, TaskStoreHarness, TaskStoreReport, check_task_store};
 pub use wire::{Pair, Recorded, Sender, Wire};

@@ -15,7 +15,7 @@ struct File {
     requirement: Vec<Requirement>,
 }
 
-/// Something that the specification demands.
+/// Something that the specification demands, or advises.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Requirement {
@@ -23,9 +23,10 @@ pub(super) struct Requirement {
     pub(super) id: String,
     /// The page of the specification.
     pub(super) page: String,
+    /// Where on the page.
+    pub(super) section: String,
     pub(super) level: Level,
-    /// Who must heed it: the server, the client, both, the host.
-    pub(super) side: String,
+    pub(super) side: Side,
     /// What is demanded, in our words.
     pub(super) text: String,
     /// What shows that we heed it.
@@ -33,17 +34,62 @@ pub(super) struct Requirement {
     pub(super) tests: Vec<String>,
     /// Why it is none of our business.
     pub(super) not_applicable: Option<String>,
-    /// Why the test is still to come.
-    pub(super) planned: Option<String>,
+    /// Tests still to be written.
+    #[serde(default)]
+    pub(super) suggest: Vec<String>,
 }
 
 /// The words with which the specification demands.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd)]
 pub(super) enum Level {
     #[serde(rename = "MUST")]
     Must,
     #[serde(rename = "MUST NOT")]
     MustNot,
+    #[serde(rename = "SHOULD")]
+    Should,
+    #[serde(rename = "SHOULD NOT")]
+    ShouldNot,
+}
+
+impl Level {
+    pub(super) const ALL: [Self; 4] = [Self::Must, Self::MustNot, Self::Should, Self::ShouldNot];
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Must => "MUST",
+            Self::MustNot => "MUST NOT",
+            Self::Should => "SHOULD",
+            Self::ShouldNot => "SHOULD NOT",
+        }
+    }
+
+    /// Whether the specification leaves no choice.
+    pub(super) fn is_binding(self) -> bool {
+        matches!(self, Self::Must | Self::MustNot)
+    }
+}
+
+/// Who must heed a requirement.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Side {
+    Server,
+    Client,
+    Both,
+    /// The application around the client, or an intermediary.
+    Host,
+}
+
+impl Side {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Server => "server",
+            Self::Client => "client",
+            Self::Both => "both",
+            Self::Host => "host",
+        }
+    }
 }
 
 /// How far a requirement is.
@@ -58,7 +104,7 @@ impl Requirement {
     pub(super) fn standing(&self) -> Standing {
         if self.not_applicable.is_some() {
             Standing::NotApplicable
-        } else if self.planned.is_some() || self.tests.is_empty() {
+        } else if self.tests.is_empty() {
             Standing::Planned
         } else {
             Standing::Tested
@@ -67,20 +113,17 @@ impl Requirement {
 
     /// What is wrong with the entry itself.
     fn problem(&self) -> Option<&'static str> {
-        let blank = |text: &str| text.trim().is_empty();
-        let reasons = [&self.not_applicable, &self.planned];
-        if [&self.page, &self.side, &self.text].into_iter().any(|text| blank(text)) {
-            Some("page, side and text must not be empty")
-        } else if reasons.into_iter().flatten().any(|reason| blank(reason)) {
+        let blank = |text: &String| text.trim().is_empty();
+        if [&self.page, &self.section, &self.text].into_iter().any(blank) {
+            Some("page, section and text must not be empty")
+        } else if self.not_applicable.iter().any(blank) {
             Some("a reason must not be empty")
-        } else if self.tests.iter().any(|test| blank(test)) {
+        } else if self.tests.iter().chain(&self.suggest).any(blank) {
             Some("a test must not be empty")
-        } else if self.not_applicable.is_some()
-            && !(self.tests.is_empty() && self.planned.is_none())
-        {
-            Some("what does not apply has neither tests nor plans")
-        } else if self.not_applicable.is_none() && self.planned.is_none() && self.tests.is_empty() {
-            Some("has no test, and no reason for that")
+        } else if self.not_applicable.is_some() && !self.tests.is_empty() {
+            Some("what does not apply has no tests")
+        } else if self.standing() == Standing::Planned && self.suggest.is_empty() {
+            Some("has no test, and no suggestion for one")
         } else {
             None
         }
@@ -135,7 +178,8 @@ mod tests {
 
     fn entry(id: &str, more: &str) -> String {
         format!(
-            "[[requirement]]\nid = \"{id}\"\npage = \"p\"\nlevel = \"MUST NOT\"\nside = \"server\"\ntext = \"t\"\n{more}\n"
+            "[[requirement]]\nid = \"{id}\"\npage = \"p\"\nsection = \"s\"\nlevel = \"MUST NOT\"\n\
+             side = \"server\"\ntext = \"t\"\n{more}\n"
         )
     }
 
@@ -148,34 +192,41 @@ mod tests {
         let text = [
             entry("a", "tests = [\"x::y\"]"),
             entry("b", "not_applicable = \"no such feature\""),
-            entry("c", "planned = \"later\""),
-            entry("d", "tests = [\"x::y\"]\nplanned = \"the other half is later\""),
+            entry("c", "tests = []\nsuggest = [\"later\"]"),
+            entry("d", "tests = [\"x::y\"]\nsuggest = [\"one more\"]"),
         ];
         let all = parse(&text.concat()).unwrap();
         let standings: Vec<_> = all.iter().map(Requirement::standing).collect();
         let expected =
-            [Standing::Tested, Standing::NotApplicable, Standing::Planned, Standing::Planned];
+            [Standing::Tested, Standing::NotApplicable, Standing::Planned, Standing::Tested];
         assert_eq!(standings, expected);
         assert_eq!(problems(&all), [""; 0]);
-        assert_eq!(all[0].level, Level::MustNot);
+        assert_eq!((all[0].level, all[0].side), (Level::MustNot, Side::Server));
     }
 
     #[test]
     fn each_mistake_is_found() {
         assert!(problems_of(&entry("a", ""))[0].contains("has no test"));
-        let twice = [entry("a", "planned = \"x\""), entry("a", "planned = \"x\"")].concat();
-        assert!(problems_of(&twice)[0].contains("twice"));
-        assert!(problems_of(&entry("a", "planned = \" \""))[0].contains("reason"));
+        let once = entry("a", "tests = [\"x\"]");
+        assert!(problems_of(&once.repeat(2))[0].contains("twice"));
+        assert!(problems_of(&entry("a", "not_applicable = \" \""))[0].contains("reason"));
         assert!(problems_of(&entry("a", "tests = [\"\"]"))[0].contains("test must not be empty"));
+        assert!(problems_of(&entry("a", "suggest = [\" \"]"))[0].contains("must not be empty"));
         let both = entry("a", "tests = [\"x\"]\nnot_applicable = \"x\"");
-        assert!(problems_of(&both)[0].contains("neither"));
-        assert!(problems_of(&entry("", "planned = \"x\""))[0].contains("no id"));
+        assert!(problems_of(&both)[0].contains("no tests"));
+        assert!(problems_of(&entry("", "tests = [\"x\"]"))[0].contains("no id"));
+        assert!(problems_of(&once.replace("\"s\"", "\"\""))[0].contains("section"));
     }
 
     #[test]
     fn what_the_format_does_not_know_is_refused() {
-        assert!(parse(&entry("a", "test = [\"x\"]")).is_err());
-        assert!(parse(&entry("a", "planned = \"x\"").replace("MUST NOT", "SHOULD")).is_err());
+        let good = entry("a", "tests = [\"x\"]");
+        assert!(parse(&good).is_ok());
+        for (old, new) in
+            [("tests", "test"), ("MUST NOT", "MAY"), ("server", "servers"), ("section", "where")]
+        {
+            assert!(parse(&good.replace(old, new)).is_err(), "{new}");
+        }
         assert!(parse("[[requirements]]\n").is_err());
     }
 }

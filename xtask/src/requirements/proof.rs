@@ -4,7 +4,8 @@
 //! |---|---|
 //! | `mcp_core::stdio::tests::long_line` | a unit test, by its path |
 //! | `mcp_core::listen::resumes` | the test `resumes` of the file `tests/listen.rs` |
-//! | `conformance:tools-list` | a scenario of the official suite |
+//! | `conformance:server/tools-list` | a scenario of the official suite against our server |
+//! | `conformance:client/tools_call` | one against our client |
 //! | `interop:elicit-accept` | a step of an interoperability scenario, wherever our side takes part |
 //! | `interop:py-docs/http/elicit-accept` | the step between one pair over one transport |
 
@@ -76,7 +77,7 @@ mod tests {
                 ("mcp_core::a::bad", Outcome::Failed),
                 ("mcp_core::a::slow", Outcome::Ignored),
             ]),
-            conformance: outcomes(&[("tools-list", Outcome::Passed)]),
+            conformance: outcomes(&[("server/tools-list", Outcome::Passed)]),
             interop: outcomes(&[
                 ("py-docs/http/read", Outcome::Passed),
                 ("ts-docs/http/read", Outcome::Failed),
@@ -85,7 +86,7 @@ mod tests {
         };
         assert_eq!(proofs.of("mcp_core::a::good"), Ok(()));
         assert_eq!(proofs.of("mcp-core::a::good"), Ok(()));
-        assert_eq!(proofs.of("conformance:tools-list"), Ok(()));
+        assert_eq!(proofs.of("conformance:server/tools-list"), Ok(()));
         assert_eq!(proofs.of("interop:list-tools"), Ok(()));
         assert_eq!(proofs.of("interop:py-docs/http/read"), Ok(()));
 
@@ -94,13 +95,15 @@ mod tests {
         }
         // One pair's failure is the step's.
         assert_eq!(proofs.of("interop:read"), Err("failed".to_owned()));
-        assert!(proofs.of("conformance:tools").is_err());
+        for name in ["server/tools", "client/tools-list", "tools-list"] {
+            assert!(proofs.of(&format!("conformance:{name}")).is_err(), "{name}");
+        }
     }
 
     #[test]
     fn without_a_run_nothing_is_proven() {
         let proofs = Proofs { tests: None, conformance: None, interop: None };
-        let why = proofs.of("conformance:tools-list").unwrap_err();
+        let why = proofs.of("conformance:server/tools-list").unwrap_err();
         assert!(why.contains("--only conformance"), "{why}");
     }
 }

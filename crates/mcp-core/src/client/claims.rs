@@ -28,9 +28,7 @@ impl ClaimedResult {
     /// # Errors
     /// [`ClientError::NoHandler`] if one of them cannot be answered; nobody is asked anything then.
     pub async fn answer(&self, questions: InputRequests) -> Result<InputResponses, ClientError> {
-        let core = &self.client.core;
-        let asked_by = core.asked_by(&self.method, self.name.as_deref());
-        core.handlers.answer(questions, asked_by, &self.method).await
+        self.client.answer(questions, &self.method, self.name.as_deref()).await
     }
 
     /// Tells the caller of progress, if it wants to hear of it.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::client::transport::TransportError;
 use crate::extension::ExtensionId;
 use crate::param_headers::ParamHeaderError;
-use crate::protocol::{CallToolResult, ErrorObject, codes};
+use crate::protocol::{CallToolResult, ConversationError, ErrorObject, codes};
 
 /// Why a call came to nothing.
 ///
@@ -47,6 +47,10 @@ pub enum ClientError {
         /// What was asked for: a method, with the mode of an elicitation or the feature of sampling.
         what: &'static str,
     },
+    /// The server asks a model to go on with a conversation that does not hold together. No handler
+    /// saw it.
+    #[error("`sampling/createMessage` cannot be answered: {0}")]
+    Conversation(#[from] ConversationError),
     /// A handler of the application's failed while the server's question was answered.
     #[error("the handler of `{method}` failed: {source}")]
     Handler {

@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::RawJson;
 use crate::client::elicitation::{form_result, url_result};
 use crate::client::unfold::try_join_all;
-use crate::client::{AskedBy, ClientError, ElicitAnswer, FormRequest, UrlRequest, roots, sampling};
+use crate::client::{AskedBy, ClientError, ElicitAnswer, FormRequest, UrlRequest, roots};
 use crate::protocol::{
     ClientCapabilities, CreateMessageRequest, CreateMessageRequestParams, CreateMessageResult,
     ElicitRequest, ElicitRequestParams, ElicitationCapability, InputRequest, InputRequests,
@@ -153,7 +153,7 @@ impl Handlers {
                 }
                 InputRequest::CreateMessage(CreateMessageRequest { params, .. }) => {
                     let handler = handler(self.sample.as_ref(), "sampling/createMessage")?;
-                    let params = self.checked_sampling(params, method)?;
+                    let params = self.checked_sampling(params)?;
                     let request = SampleRequest { params, asked_by };
                     Box::pin(async move {
                         let result =
@@ -188,7 +188,6 @@ impl Handlers {
     fn checked_sampling(
         &self,
         mut params: CreateMessageRequestParams,
-        method: &str,
     ) -> Result<CreateMessageRequestParams, ClientError> {
         if (params.tools.is_some() || params.tool_choice.is_some()) && !self.sampling_tools {
             return Err(ClientError::NoHandler { what: "sampling/createMessage (tools)" });
@@ -197,7 +196,7 @@ impl Handlers {
             // A wish, not a demand: what was not declared is left out.
             tracing::debug!("a server wishes for context that this client does not include");
         }
-        sampling::check(&params).map_err(|reason| ClientError::unexpected(method, reason))?;
+        params.check_conversation()?;
         Ok(params)
     }
 }

@@ -20,7 +20,6 @@ mod outgoing;
 mod request;
 mod roots;
 mod rounds;
-mod sampling;
 mod span;
 mod subscription;
 mod tool_book;
@@ -59,8 +58,8 @@ use crate::extension::{Extension, ExtensionId};
 use crate::protocol::{CallTool, Complete, Discover, GetPrompt, ReadResource, RequestMethod};
 use crate::protocol::{
     CallToolResult, CompleteResult, CompletionArgument, CompletionContext, CompletionReference,
-    DiscoverResult, GetPromptResult, Implementation, LoggingMessageNotificationParams,
-    ReadResourceResult, SubscriptionFilter,
+    DiscoverResult, GetPromptResult, Implementation, InputRequests, InputResponses,
+    LoggingMessageNotificationParams, ReadResourceResult, SubscriptionFilter,
 };
 
 /// A client of one server. Cheap to clone; all clones are the same client.
@@ -313,6 +312,22 @@ impl Client {
         result.parse().map_err(|error| {
             ClientError::unexpected(method, crate::message::without_values(&error))
         })
+    }
+
+    /// Answers questions of the server's with the application's handlers, all at the same time: for
+    /// questions that did not come as an answer to a request, say those of a task. `method` and `name`
+    /// say what the server is doing when it asks.
+    ///
+    /// # Errors
+    /// [`ClientError::NoHandler`] if one of them cannot be answered; nobody is asked anything then.
+    pub async fn answer(
+        &self,
+        questions: InputRequests,
+        method: &str,
+        name: Option<&str>,
+    ) -> Result<InputResponses, ClientError> {
+        let asked_by = self.core.asked_by(method, name);
+        self.core.handlers.answer(questions, asked_by, method).await
     }
 
     /// Sends a notification of extension `E`, with what tells the server that the sender declares

@@ -17,6 +17,11 @@ pub(crate) fn check(root: &Root) -> Result<(), &'static str> {
         return Err("a root's URI has white space or control characters");
     }
     let mut path = path.to_ascii_lowercase();
+    // An encoded zero ends a path for some systems.
+    if path.split('%').skip(1).any(|after| after.starts_with(['0', '1']) || after.starts_with("7f"))
+    {
+        return Err("a root's URI has encoded control characters");
+    }
     for (encoded, plain) in [("%2e", "."), ("%2f", "/"), ("%5c", "\\")] {
         path = path.replace(encoded, plain);
     }
@@ -32,7 +37,9 @@ mod tests {
 
     #[test]
     fn folders_only() {
-        for uri in ["file:///home/ada", "file:///C:/work", "file:///a..b/c", "file://"] {
+        for uri in
+            ["file:///home/ada", "file:///C:/work", "file:///a..b/c", "file:///a%20b%70", "file://"]
+        {
             assert_eq!(check(&Root::new(uri)), Ok(()), "{uri}");
         }
         for uri in [
@@ -44,6 +51,8 @@ mod tests {
             "file:///home%2f..%2Fetc",
             "file:///home\\..\\etc",
             "file:///a b",
+            "file:///a%00b",
+            "file:///a%1Fb",
         ] {
             assert!(check(&Root::new(uri)).is_err(), "{uri}");
         }

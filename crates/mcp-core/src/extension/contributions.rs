@@ -57,6 +57,8 @@ pub(crate) struct ErasedNotification {
 
 pub(crate) struct ErasedTopic {
     pub(crate) field: &'static str,
+    /// Whether a client that did not declare the extension is refused.
+    pub(crate) strict: bool,
     pub(crate) subscribe: ErasedTopicFn,
 }
 
@@ -307,6 +309,26 @@ impl<E: Extension> Contributions<E> {
         F: Fn(Negotiated<E>, Cx, V) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<Option<Topic>, Error>> + Send + 'static,
     {
+        self.add_topic(field, false, subscribe);
+    }
+
+    /// As [`topic`](Self::topic), but a client that names the field without declaring the extension
+    /// is answered `-32021`, rather than listening to the rest of its filter.
+    pub fn strict_topic<V, F, Fut>(&mut self, field: &'static str, subscribe: F)
+    where
+        V: DeserializeOwned + JsonSchema + Send + 'static,
+        F: Fn(Negotiated<E>, Cx, V) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<Option<Topic>, Error>> + Send + 'static,
+    {
+        self.add_topic(field, true, subscribe);
+    }
+
+    fn add_topic<V, F, Fut>(&mut self, field: &'static str, strict: bool, subscribe: F)
+    where
+        V: DeserializeOwned + JsonSchema + Send + 'static,
+        F: Fn(Negotiated<E>, Cx, V) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<Option<Topic>, Error>> + Send + 'static,
+    {
         let subscribe = Arc::new(subscribe);
         let erased: ErasedTopicFn = Arc::new(move |cx: Cx, value: RawJson| {
             let subscribe = Arc::clone(&subscribe);
@@ -321,7 +343,7 @@ impl<E: Extension> Contributions<E> {
                 subscribe(proof, cx, value).await
             })
         });
-        self.gathered.topics.push(ErasedTopic { field, subscribe: erased });
+        self.gathered.topics.push(ErasedTopic { field, strict, subscribe: erased });
     }
 
     /// A key of requests' `_meta` that the extension reads. A value that does not parse is refused

@@ -46,6 +46,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::server::ServerHandle;
 use crate::shutdown::Shutdown;
 
 /// What an extension's settings must be: JSON with a schema.
@@ -104,12 +105,13 @@ pub trait ServerExtension: Extension {
     where
         Self: Sized;
 
-    /// Work that goes on while the server serves, until `shutdown`.
+    /// Work that goes on while the server serves, until `shutdown`. `server` is the server, to change
+    /// its lists or to run calls of its own.
     ///
     /// # Errors
     /// An error is logged and ends this extension's background work, not the server.
-    async fn run(&self, shutdown: Shutdown) -> Result<(), ExtensionError> {
-        let _ = shutdown;
+    async fn run(&self, server: ServerHandle, shutdown: Shutdown) -> Result<(), ExtensionError> {
+        let _ = (server, shutdown);
         Ok(())
     }
 }

@@ -11,6 +11,7 @@ use crate::extension::refusal::undeclared;
 use crate::extension::{Extension, ExtensionId, Refusal, ServerExtension};
 use crate::message::without_values;
 use crate::protocol::{ClientCapabilities, JsonObject};
+use crate::server::ServerHandle;
 
 /// Proof that the client of this request declared extension `E` and the server agreed.
 ///
@@ -124,7 +125,11 @@ pub(crate) struct ExtensionSlot {
 #[async_trait::async_trait]
 pub(crate) trait ErasedExtension: Send + Sync {
     fn negotiate(&self, declared: &JsonObject) -> Result<Arc<dyn Any + Send + Sync>, Refusal>;
-    async fn run(&self, shutdown: crate::Shutdown) -> Result<(), super::ExtensionError>;
+    async fn run(
+        &self,
+        server: ServerHandle,
+        shutdown: crate::Shutdown,
+    ) -> Result<(), super::ExtensionError>;
 }
 
 /// Forgets the types of an extension; `E`'s settings stay behind `Any`, found again by `E`.
@@ -142,8 +147,12 @@ impl<E: ServerExtension> ErasedExtension for Erased<E> {
         Ok(Arc::new(settings))
     }
 
-    async fn run(&self, shutdown: crate::Shutdown) -> Result<(), super::ExtensionError> {
-        self.0.run(shutdown).await
+    async fn run(
+        &self,
+        server: ServerHandle,
+        shutdown: crate::Shutdown,
+    ) -> Result<(), super::ExtensionError> {
+        self.0.run(server, shutdown).await
     }
 }
 

@@ -311,6 +311,21 @@ mod tests {
     }
 
     #[test]
+    fn unknown_reserved_keys_survive() {
+        let text = r#"{"io.modelcontextprotocol/new":{"b":[1.50,null],"a":{}},"io.modelcontextprotocol/none":null,"dev.mcp/n":7,"com.example/own":"x"}"#;
+        let meta: Meta = serde_json::from_str(text).unwrap();
+        let written: serde_json::Value = serde_json::to_value(&meta).unwrap();
+        assert_eq!(written, serde_json::from_str::<serde_json::Value>(text).unwrap());
+        let new = meta.get_raw("io.modelcontextprotocol/new").unwrap();
+        assert_eq!(new.get(), r#"{"b":[1.50,null],"a":{}}"#, "as it was written");
+        // Among the keys that are known, too.
+        let known = r#"{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{},"io.modelcontextprotocol/new":[7]}"#;
+        let request: RequestMetaObject = serde_json::from_str(known).unwrap();
+        let written = serde_json::to_value(&request).unwrap();
+        assert_eq!(written["io.modelcontextprotocol/new"], serde_json::json!([7]));
+    }
+
+    #[test]
     fn the_server_is_read_from_general_metadata() {
         let info = Implementation::new("srv", "1");
         let meta = Meta::try_from(&ResultMetaObject::new().with_server_info(info.clone())).unwrap();

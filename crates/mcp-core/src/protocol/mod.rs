@@ -28,11 +28,13 @@
 //! [`RawJson`]: crate::RawJson
 
 pub mod base;
+mod bytes;
 pub mod caching;
 pub mod cancellation;
 pub mod capabilities;
 pub mod completion;
 pub mod content;
+mod conversation;
 pub mod discover;
 pub mod elicitation;
 mod elicitation_choice;
@@ -52,7 +54,8 @@ pub mod mrtr;
 mod number;
 pub mod pagination;
 mod params;
-mod peek;
+#[doc(hidden)]
+pub mod peek;
 pub mod progress;
 pub mod prompts;
 mod requests;
@@ -64,16 +67,21 @@ pub mod schema;
 mod strings;
 pub mod subscriptions;
 pub mod tools;
-mod union;
+#[doc(hidden)]
+pub mod union;
 pub mod version;
-mod wire;
-mod wire_schema;
+#[doc(hidden)]
+pub mod wire;
+#[doc(hidden)]
+pub mod wire_schema;
 
+pub use bytes::NotBase64;
 pub use caching::*;
 pub use cancellation::*;
 pub use capabilities::*;
 pub use completion::*;
 pub use content::*;
+pub use conversation::ConversationError;
 pub use discover::*;
 pub use elicitation::*;
 pub use elicitation_choice::*;

@@ -11,7 +11,7 @@ use crate::RawJson;
 ///
 /// Anything but an object has no members. A repeated key shows its first occurrence; reading the
 /// object in full refuses the repetition.
-pub(crate) fn peek<const N: usize>(
+pub fn peek<const N: usize>(
     raw: &RawJson,
     keys: [&str; N],
 ) -> Result<[Option<RawJson>; N], serde_json::Error> {
@@ -44,13 +44,13 @@ pub(crate) fn peek<const N: usize>(
 }
 
 /// The text of the member that tells the variants of a union apart.
-pub(crate) fn peek_tag(raw: &RawJson, key: &str) -> Result<Option<String>, serde_json::Error> {
+pub fn peek_tag(raw: &RawJson, key: &str) -> Result<Option<String>, serde_json::Error> {
     let [tag] = peek(raw, [key])?;
     tag.map(|tag| tag.parse().map_err(|error| in_field(key, error))).transpose()
 }
 
 /// Parses a value as one variant of a union, with the error type of the caller.
-pub(crate) fn parse_as<T, E>(raw: &RawJson) -> Result<T, E>
+pub fn parse_as<T, E>(raw: &RawJson) -> Result<T, E>
 where
     T: de::DeserializeOwned,
     E: de::Error,

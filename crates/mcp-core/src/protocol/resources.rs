@@ -12,7 +12,7 @@ use super::methods::{
     request_method,
 };
 use super::peek::{parse_as, peek};
-use super::result::result_body;
+use super::result::{ResultBody, result_body};
 use super::wire::wire;
 use super::{
     Annotations, CacheScope, Cursor, Icon, InputResponses, JsonRpcNotification, JsonRpcRequest,
@@ -179,6 +179,14 @@ pub enum ResourceContents {
 }
 
 impl ResourceContents {
+    /// The bytes of its text or Base64.
+    pub(crate) fn length(&self) -> usize {
+        match self {
+            Self::Text(text) => text.text.len(),
+            Self::Blob(blob) => blob.blob.len(),
+        }
+    }
+
     /// The text, if it is text.
     pub fn as_text(&self) -> Option<&str> {
         match self {
@@ -395,7 +403,17 @@ wire! {
     }
 }
 
-result_body!(ListResourcesResult ListResourceTemplatesResult ReadResourceResult);
+result_body!(ListResourcesResult ListResourceTemplatesResult);
+
+impl ResultBody for ReadResourceResult {
+    fn take_meta(&mut self) -> Option<Meta> {
+        self.meta.take()
+    }
+
+    fn length_hint(&self) -> usize {
+        self.contents.iter().map(ResourceContents::length).sum()
+    }
+}
 
 wire! {
     /// The params of a `notifications/resources/updated` notification.

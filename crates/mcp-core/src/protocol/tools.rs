@@ -8,7 +8,7 @@ use super::methods::{
     NOTIFICATIONS_TOOLS_LIST_CHANGED, TOOLS_CALL, TOOLS_LIST, has_request_meta,
     notification_method, request_method,
 };
-use super::result::result_body;
+use super::result::{ResultBody, result_body};
 use super::wire::wire;
 use super::{
     CacheScope, ContentBlock, Cursor, Icon, InputResponses, JsonObject, JsonRpcNotification,
@@ -276,7 +276,25 @@ wire! {
     }
 }
 
-result_body!(ListToolsResult CallToolResult);
+result_body!(ListToolsResult);
+
+impl ResultBody for CallToolResult {
+    fn take_meta(&mut self) -> Option<Meta> {
+        self.meta.take()
+    }
+
+    fn length_hint(&self) -> usize {
+        let content = self.content.iter().map(|block| match block {
+            ContentBlock::Text(text) => text.text.len(),
+            ContentBlock::Image(image) => image.data.len(),
+            ContentBlock::Audio(audio) => audio.data.len(),
+            ContentBlock::Resource(embedded) => embedded.resource.length(),
+            _ => 0,
+        });
+        let structured = self.structured_content.as_ref().map_or(0, |raw| raw.get().len());
+        content.sum::<usize>() + structured
+    }
+}
 
 impl CallToolResult {
     /// The texts of the content, joined by line ends.

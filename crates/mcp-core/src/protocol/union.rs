@@ -1,7 +1,33 @@
 //! Unions whose variants are told apart by the value of one member.
 
-/// Defines an enum over objects. Reading looks at the tag first and then reads the variant it names;
-/// nothing is tried in turn. With `other`, objects of an unknown tag are kept as they came.
+/// Defines an enum over objects that are told apart by the text of one member.
+///
+/// Reading looks at that member first and then reads the variant it names; nothing is tried in turn.
+/// With `other`, objects of an unknown kind are kept as they came. It implements `Serialize`,
+/// `Deserialize`, `JsonSchema`, and `From` each variant.
+///
+/// ```
+/// mcp_core::wire! {
+///     /// A dog.
+///     pub struct Dog [tag "kind" = "dog"] {}
+/// }
+/// mcp_core::wire! {
+///     /// A cat.
+///     pub struct Cat [tag "kind" = "cat"] {}
+/// }
+/// mcp_core::tagged_union! {
+///     /// An animal.
+///     pub enum Animal by "kind" {
+///         /// A dog.
+///         Dog(Dog) = "dog",
+///         /// A cat.
+///         Cat(Cat) = "cat",
+///     }
+/// }
+/// assert!(matches!(serde_json::from_str(r#"{"kind":"cat"}"#)?, Animal::Cat(_)));
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[macro_export]
 macro_rules! tagged_union {
     (
         $(#[doc = $doc:literal])*
@@ -11,8 +37,7 @@ macro_rules! tagged_union {
         $(other $other:ident)?
     ) => {
         $(#[doc = $doc])*
-        #[derive(Clone, Debug, PartialEq, serde::Serialize)]
-        #[serde(untagged)]
+        #[derive(Clone, Debug, PartialEq)]
         #[non_exhaustive]
         pub enum $name {
             $($(#[doc = $v_doc])* $variant($ty),)*
@@ -22,9 +47,21 @@ macro_rules! tagged_union {
             )?
         }
 
-        impl<'de> serde::Deserialize<'de> for $name {
-            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                use serde::de::Error as _;
+        impl $crate::__private::serde::Serialize for $name {
+            fn serialize<S: $crate::__private::serde::Serializer>(
+                &self,
+                serializer: S,
+            ) -> Result<S::Ok, S::Error> {
+                match self {
+                    $(Self::$variant(value) => value.serialize(serializer),)*
+                    $(Self::$other(value) => value.serialize(serializer),)?
+                }
+            }
+        }
+
+        impl<'de> $crate::__private::serde::Deserialize<'de> for $name {
+            fn deserialize<D: $crate::__private::serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                use $crate::__private::serde::de::Error as _;
                 use $crate::protocol::{peek, wire};
 
                 let raw = $crate::RawJson::deserialize(deserializer)?;
@@ -42,7 +79,7 @@ macro_rules! tagged_union {
             }
         }
 
-        impl schemars::JsonSchema for $name {
+        impl $crate::__private::schemars::JsonSchema for $name {
             fn inline_schema() -> bool {
                 false $(|| $inline)?
             }
@@ -51,8 +88,8 @@ macro_rules! tagged_union {
                 stringify!($name).into()
             }
 
-            fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
-                schemars::json_schema!({
+            fn json_schema(generator: &mut $crate::__private::schemars::SchemaGenerator) -> $crate::__private::schemars::Schema {
+                $crate::__private::schemars::json_schema!({
                     "description": $crate::protocol::wire_schema::description(
                         concat!($($doc, "\n"),*)
                     ),
@@ -71,4 +108,4 @@ macro_rules! tagged_union {
     };
 }
 
-pub(crate) use tagged_union;
+pub use crate::tagged_union;

@@ -30,15 +30,15 @@ use crate::RawJson;
 
 /// Puts the name of a member before an error that arose inside it, so that the whole message reads
 /// as a path: `params: arguments: expected a JSON object`.
-pub(crate) fn in_field<E: de::Error>(key: &str, error: E) -> E {
+pub fn in_field<E: de::Error>(key: &str, error: E) -> E {
     E::custom(format_args!("{key}: {error}"))
 }
 
 /// A string, usually a key of an object, borrowed from the input where it has no escapes.
-pub(crate) struct Key<'de>(Cow<'de, str>);
+pub struct Key<'de>(Cow<'de, str>);
 
 impl Key<'_> {
-    pub(crate) fn as_str(&self) -> &str {
+    pub fn as_str(&self) -> &str {
         &self.0
     }
 }
@@ -72,11 +72,7 @@ impl<'de> Deserialize<'de> for Key<'de> {
 }
 
 /// Reads a member whose `null`, if its type takes one, is a value.
-pub(crate) fn read<'de, A, T>(
-    map: &mut A,
-    key: &'static str,
-    slot: &mut Option<T>,
-) -> Result<(), A::Error>
+pub fn read<'de, A, T>(map: &mut A, key: &'static str, slot: &mut Option<T>) -> Result<(), A::Error>
 where
     A: MapAccess<'de>,
     T: Deserialize<'de>,
@@ -89,7 +85,7 @@ where
 }
 
 /// Reads a constant member.
-pub(crate) fn read_tag<'de, A: MapAccess<'de>>(
+pub fn read_tag<'de, A: MapAccess<'de>>(
     map: &mut A,
     key: &'static str,
     expected: &'static str,
@@ -110,7 +106,7 @@ pub(crate) fn read_tag<'de, A: MapAccess<'de>>(
 }
 
 /// Keeps a member without a name of its own.
-pub(crate) fn read_extra<'de, A: MapAccess<'de>>(
+pub fn read_extra<'de, A: MapAccess<'de>>(
     map: &mut A,
     key: Key<'de>,
     extra: &mut Vec<(String, RawJson)>,
@@ -121,13 +117,13 @@ pub(crate) fn read_extra<'de, A: MapAccess<'de>>(
 }
 
 /// Ends the reading of members without a name of their own.
-pub(crate) fn finish_extra<E: de::Error>(extra: Vec<(String, RawJson)>) -> Result<Extra, E> {
+pub fn finish_extra<E: de::Error>(extra: Vec<(String, RawJson)>) -> Result<Extra, E> {
     JsonMap::from_members(extra)
         .map_err(|key| E::custom(format_args!("the object repeats the key `{key}`")))
 }
 
 /// The value of a member that must be there.
-pub(crate) fn present<T, E: de::Error>(
+pub fn present<T, E: de::Error>(
     slot: Option<T>,
     key: &'static str,
     object: &'static str,
@@ -138,7 +134,7 @@ pub(crate) fn present<T, E: de::Error>(
 /// Writes the members without a name of their own.
 ///
 /// A member that has a field in the struct is refused here: the object would repeat its key.
-pub(crate) fn write_extra<M: SerializeMap>(
+pub fn write_extra<M: SerializeMap>(
     map: &mut M,
     extra: &Extra,
     known: &[&str],
@@ -155,7 +151,48 @@ pub(crate) fn write_extra<M: SerializeMap>(
     Ok(())
 }
 
-/// Defines an object of the protocol. The module documentation has the kinds of members.
+/// Defines an object of the wire: a struct with a field for each named member, and `extra` for the
+/// members that nobody named, which survive byte for byte.
+///
+/// It implements `Serialize`, `Deserialize` and `JsonSchema`. This library's own types are made by it, and
+/// extensions may make theirs by it.
+///
+/// Members come in six kinds, each in its own block and in this order:
+///
+/// | block | on the wire | in Rust | in `new` |
+/// |---|---|---|---|
+/// | `required` | must be there | `T` | a parameter |
+/// | `implied` | must be there | `T` | `T::default()` |
+/// | `defaulted` | should be there; absent reads as the default | `T` | `T::default()` |
+/// | `lenient` | should be there, peers exist that omit it | `Option<T>` | `Some(T::default())` |
+/// | `optional` | may be there; `null` reads as absent | `Option<T>` | `None` |
+/// | `nullable` | may be there; `null` is a value like others | `Option<T>` | `None` |
+///
+/// A constant member is declared in the head, `[tag "type" = "text"]`; so is the type of a result,
+/// `[result "complete"]`, which is checked when it is there and written by
+/// [`Tagged`](crate::protocol::Tagged).
+///
+/// ```
+/// mcp_core::wire! {
+///     /// A word and what it means.
+///     pub struct Entry {
+///         required {
+///             /// The word.
+///             word: String = "word",
+///         }
+///         optional {
+///             /// Who wrote it.
+///             author: String = "author" => with_author,
+///         }
+///     }
+/// }
+///
+/// let entry: Entry = serde_json::from_str(r#"{"word":"a","since":1.50}"#)?;
+/// assert_eq!(entry.word, "a");
+/// assert_eq!(serde_json::to_string(&entry)?, r#"{"word":"a","since":1.50}"#);
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[macro_export]
 macro_rules! wire {
     (
         $(#[doc = $doc:literal])*
@@ -266,9 +303,9 @@ macro_rules! wire {
             )*)?
         }
 
-        impl serde::Serialize for $name {
-            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                use serde::ser::SerializeMap as _;
+        impl $crate::__private::serde::Serialize for $name {
+            fn serialize<S: $crate::__private::serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                use $crate::__private::serde::ser::SerializeMap as _;
 
                 let mut map = serializer.serialize_map(None)?;
                 $(map.serialize_entry($tag_key, $tag)?;)?
@@ -293,18 +330,18 @@ macro_rules! wire {
             }
         }
 
-        impl<'de> serde::Deserialize<'de> for $name {
-            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        impl<'de> $crate::__private::serde::Deserialize<'de> for $name {
+            fn deserialize<D: $crate::__private::serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 struct ObjectVisitor;
 
-                impl<'de> serde::de::Visitor<'de> for ObjectVisitor {
+                impl<'de> $crate::__private::serde::de::Visitor<'de> for ObjectVisitor {
                     type Value = $name;
 
                     fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                         f.write_str(concat!("a `", stringify!($name), "` object"))
                     }
 
-                    fn visit_map<A: serde::de::MapAccess<'de>>(
+                    fn visit_map<A: $crate::__private::serde::de::MapAccess<'de>>(
                         self,
                         mut map: A,
                     ) -> Result<$name, A::Error> {
@@ -356,16 +393,16 @@ macro_rules! wire {
             }
         }
 
-        impl schemars::JsonSchema for $name {
+        impl $crate::__private::schemars::JsonSchema for $name {
             fn inline_schema() -> bool {
-                wire!(@inline $($inline)?)
+                $crate::wire!(@inline $($inline)?)
             }
 
             fn schema_name() -> std::borrow::Cow<'static, str> {
-                wire!(@schema_name $name $($schema_name)?).into()
+                $crate::wire!(@schema_name $name $($schema_name)?).into()
             }
 
-            fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+            fn json_schema(generator: &mut $crate::__private::schemars::SchemaGenerator) -> $crate::__private::schemars::Schema {
                 // Not every object has named members.
                 #[allow(unused_mut)]
                 let mut object = $crate::protocol::wire_schema::ObjectSchema::new(
@@ -374,23 +411,23 @@ macro_rules! wire {
                 );
                 $(object.constant($tag_key, $tag);)?
                 $(object.result_type($result);)?
-                $($(object.property::<wire!(@or $r_ty $(, $r_schema_ty)?)>(
-                    $r_key, true, concat!($($r_doc, "\n"),*), wire!(@schema $($($r_schema)*)?),
+                $($(object.property::<$crate::wire!(@or $r_ty $(, $r_schema_ty)?)>(
+                    $r_key, true, concat!($($r_doc, "\n"),*), $crate::wire!(@schema $($($r_schema)*)?),
                 );)*)?
                 $($(object.property::<$i_ty>(
-                    $i_key, true, concat!($($i_doc, "\n"),*), serde_json::json!({}),
+                    $i_key, true, concat!($($i_doc, "\n"),*), $crate::__private::serde_json::json!({}),
                 );)*)?
                 $($(object.property::<$d_ty>(
-                    $d_key, true, concat!($($d_doc, "\n"),*), serde_json::json!({}),
+                    $d_key, true, concat!($($d_doc, "\n"),*), $crate::__private::serde_json::json!({}),
                 );)*)?
-                $($(object.property::<wire!(@or $l_ty $(, $l_schema_ty)?)>(
-                    $l_key, true, concat!($($l_doc, "\n"),*), serde_json::json!({}),
+                $($(object.property::<$crate::wire!(@or $l_ty $(, $l_schema_ty)?)>(
+                    $l_key, true, concat!($($l_doc, "\n"),*), $crate::__private::serde_json::json!({}),
                 );)*)?
-                $($(object.property::<wire!(@or $o_ty $(, $o_schema_ty)?)>(
-                    $o_key, false, concat!($($o_doc, "\n"),*), wire!(@schema $($($o_schema)*)?),
+                $($(object.property::<$crate::wire!(@or $o_ty $(, $o_schema_ty)?)>(
+                    $o_key, false, concat!($($o_doc, "\n"),*), $crate::wire!(@schema $($($o_schema)*)?),
                 );)*)?
                 $($(object.property::<$n_ty>(
-                    $n_key, false, concat!($($n_doc, "\n"),*), serde_json::json!({}),
+                    $n_key, false, concat!($($n_doc, "\n"),*), $crate::__private::serde_json::json!({}),
                 );)*)?
                 object.finish()
             }
@@ -403,11 +440,11 @@ macro_rules! wire {
     (@schema_name $name:ident) => { stringify!($name) };
     (@schema_name $name:ident $schema_name:literal) => { $schema_name };
 
-    (@schema) => { serde_json::json!({}) };
-    (@schema $($schema:tt)+) => { serde_json::json!({ $($schema)+ }) };
+    (@schema) => { $crate::__private::serde_json::json!({}) };
+    (@schema $($schema:tt)+) => { $crate::__private::serde_json::json!({ $($schema)+ }) };
 
     (@or $ty:ty) => { $ty };
     (@or $ty:ty, $schema_ty:ty) => { $schema_ty };
 }
 
-pub(crate) use wire;
+pub use crate::wire;

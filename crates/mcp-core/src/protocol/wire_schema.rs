@@ -4,7 +4,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
 /// The schema of an object in the making.
-pub(crate) struct ObjectSchema<'g> {
+pub struct ObjectSchema<'g> {
     generator: &'g mut SchemaGenerator,
     description: String,
     properties: Map<String, Value>,
@@ -12,7 +12,7 @@ pub(crate) struct ObjectSchema<'g> {
 }
 
 impl<'g> ObjectSchema<'g> {
-    pub(crate) fn new(generator: &'g mut SchemaGenerator, docs: &str) -> Self {
+    pub fn new(generator: &'g mut SchemaGenerator, docs: &str) -> Self {
         Self {
             generator,
             description: description(docs),
@@ -22,13 +22,13 @@ impl<'g> ObjectSchema<'g> {
     }
 
     /// Adds a member that always has the same text.
-    pub(crate) fn constant(&mut self, key: &'static str, value: &str) {
+    pub fn constant(&mut self, key: &'static str, value: &str) {
         self.properties.insert(key.into(), json!({ "type": "string", "const": value }));
         self.required.push(key);
     }
 
     /// Adds `resultType`, which a result has on the wire though not in its struct.
-    pub(crate) fn result_type(&mut self, value: &str) {
+    pub fn result_type(&mut self, value: &str) {
         let docs = format!("Always `{value}` for this result; absent means `complete`.");
         self.properties
             .insert("resultType".into(), json!({ "type": "string", "description": docs }));
@@ -36,7 +36,7 @@ impl<'g> ObjectSchema<'g> {
     }
 
     /// Adds a member of type `T`; `constraints` are further keywords for its schema.
-    pub(crate) fn property<T: JsonSchema>(
+    pub fn property<T: JsonSchema>(
         &mut self,
         key: &'static str,
         required: bool,
@@ -63,14 +63,14 @@ impl<'g> ObjectSchema<'g> {
     }
 
     /// Adds a member with a schema of its own.
-    pub(crate) fn raw(&mut self, key: &'static str, required: bool, schema: Schema) {
+    pub fn raw(&mut self, key: &'static str, required: bool, schema: Schema) {
         self.properties.insert(key.into(), schema.to_value());
         if required {
             self.required.push(key);
         }
     }
 
-    pub(crate) fn finish(self) -> Schema {
+    pub fn finish(self) -> Schema {
         let mut schema = Map::new();
         schema.insert("type".into(), "object".into());
         if !self.description.is_empty() {
@@ -98,7 +98,7 @@ fn without_null(schema: Schema) -> Schema {
 }
 
 /// A doc comment as a description: without the space that follows `///`, and without examples.
-pub(crate) fn description(docs: &str) -> String {
+pub fn description(docs: &str) -> String {
     let lines: Vec<&str> =
         docs.lines().map(|line| line.strip_prefix(' ').unwrap_or(line)).collect();
     let end = lines.iter().position(|line| line.starts_with("```")).unwrap_or(lines.len());

@@ -7,11 +7,13 @@
 //! Source: specification, *Base protocol → JSON Schema usage*.
 
 mod violation;
+mod work;
 
 use boon::{Compiler, Draft, SchemaIndex, Schemas, UrlLoader};
 use serde_json::Value;
 
 pub use violation::Violation;
+use work::{TooMuch, Work};
 
 /// The bounds of a schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,6 +73,8 @@ pub enum SchemaError {
 pub struct Validator {
     schemas: Schemas,
     root: SchemaIndex,
+    /// Only for schemas with references.
+    work: Option<Work>,
 }
 
 impl std::fmt::Debug for Validator {
@@ -110,19 +114,21 @@ impl Validator {
                 return Err(SchemaError::Dialect);
             }
         }
+        let work = Work::of(&schema);
         let mut schemas = Schemas::new();
         let mut compiler = Compiler::new();
         compiler.set_default_draft(Draft::V2020_12);
         compiler.use_loader(Box::new(NoLoader));
         compiler.add_resource(BASE, schema).map_err(|error| compile_error(&error))?;
         let root = compiler.compile(BASE, &mut schemas).map_err(|error| compile_error(&error))?;
-        Ok(Self { schemas, root })
+        Ok(Self { schemas, root, work })
     }
 
     /// Validates a JSON text.
     ///
     /// # Errors
-    /// What does not fit: at most 16 violations, none of which quotes a value.
+    /// What does not fit: at most 16 violations, none of which quotes a value. A schema whose
+    /// references ask for more work than its instance warrants fits nothing.
     pub fn validate(&self, instance: &str) -> Result<(), Vec<Violation>> {
         let instance: Value = serde_json::from_str(instance)
             .map_err(|_| vec![Violation::new("", "it is no JSON, or nested too deeply")])?;
@@ -134,6 +140,9 @@ impl Validator {
     /// # Errors
     /// As [`validate`](Self::validate).
     pub fn validate_value(&self, instance: &Value) -> Result<(), Vec<Violation>> {
+        if let Some(Err(TooMuch)) = self.work.as_ref().map(|work| work.check(instance)) {
+            return Err(vec![Violation::new("", "the schema asks for too much work to check it")]);
+        }
         self.schemas
             .validate(instance, self.root)
             .map_err(|error| violation::of(&error, MAX_VIOLATIONS))
@@ -273,6 +282,93 @@ mod tests {
             compile(schema).unwrap().validate(&Value::Object(instance).to_string()).unwrap_err();
         assert_eq!(violations.len(), MAX_VIOLATIONS);
         assert!(violations.iter().all(|violation| !violation.to_string().contains("Jane")));
+    }
+
+    /// What is to be done, or nothing if that takes too long.
+    fn in_time<T: Send + 'static>(what: impl FnOnce() -> T + Send + 'static) -> T {
+        let (sender, receiver) = std::sync::mpsc::channel();
+        std::thread::spawn(move || sender.send(what()));
+        receiver.recv_timeout(std::time::Duration::from_secs(60)).expect("it goes on and on")
+    }
+
+    fn definitions(count: usize, last: Value, next: impl Fn(Value) -> Value) -> String {
+        let name = |at: usize| format!("a{at}");
+        let mut all: serde_json::Map<_, _> = (0..count)
+            .map(|at| {
+                let reference = serde_json::json!({ "$ref": format!("#/$defs/{}", name(at + 1)) });
+                (name(at), next(reference))
+            })
+            .collect();
+        all.insert(name(count), last);
+        serde_json::json!({ "$ref": "#/$defs/a0", "$defs": all }).to_string()
+    }
+
+    #[test]
+    fn nested_any_of_is_bounded() {
+        use serde_json::json;
+        // Twice the work with each of forty lines; written with an anchor; by identifiers; and on each
+        // level of the instance.
+        let twice = |next: Value| json!({ "anyOf": [next, next] });
+        let lines = definitions(40, json!({ "type": "string" }), twice);
+        let escaped = lines.replace("#/$defs/", "#/%24defs/");
+        let anchored = {
+            let mut schema: Value = serde_json::from_str(&lines.replace("#/$defs/", "#")).unwrap();
+            for (name, definition) in schema["$defs"].as_object_mut().unwrap() {
+                definition["$anchor"] = json!(name);
+            }
+            schema.to_string()
+        };
+        let identified = {
+            let text = lines.replace("#/$defs/", "https://example.com/");
+            let mut schema: Value = serde_json::from_str(&text).unwrap();
+            for (name, definition) in schema["$defs"].as_object_mut().unwrap() {
+                definition["$id"] = json!(format!("https://example.com/{name}"));
+            }
+            schema.to_string()
+        };
+        let deep = json!({
+            "$defs": { "n": { "properties": { "a": twice(json!({ "$ref": "#/$defs/n" })) }, "required": ["b"] } },
+            "$ref": "#/$defs/n",
+        });
+        let instance = format!("{}7{}", r#"{"a":"#.repeat(60), "}".repeat(60));
+        for (schema, instance) in [
+            (lines, "7".to_owned()),
+            (escaped, "7".to_owned()),
+            (anchored, "7".to_owned()),
+            (identified, "7".to_owned()),
+            (deep.to_string(), instance),
+        ] {
+            let refused = in_time(move || compile(&schema).unwrap().validate(&instance));
+            assert!(refused.unwrap_err()[0].to_string().contains("too much work"));
+        }
+    }
+
+    #[test]
+    fn chains_of_references_do_not_exhaust_the_stack() {
+        use serde_json::json;
+        let chain = |count| definitions(count, json!({ "type": "string" }), |next| next);
+        let validate = |schema: String| in_time(move || compile(&schema).unwrap().validate("7"));
+        assert!(validate(chain(500)).unwrap_err()[0].to_string().contains("string"));
+        assert!(validate(chain(4000)).unwrap_err()[0].to_string().contains("too much work"));
+        let circle = json!({ "$defs": { "a": { "$ref": "#/$defs/a" } }, "$ref": "#/$defs/a" });
+        assert!(validate(circle.to_string()).is_err());
+    }
+
+    #[test]
+    fn recursion_that_follows_the_instance_is_fine() {
+        // A tree, whose every node is one of several kinds; ten thousand nodes of it.
+        let schema = r##"{"$ref":"#/$defs/node","$defs":{
+            "node":{"anyOf":[{"$ref":"#/$defs/leaf"},{"$ref":"#/$defs/branch"}]},
+            "leaf":{"type":"integer"},
+            "branch":{"type":"array","items":{"$ref":"#/$defs/node"}}}}"##;
+        let row = format!("[{}]", vec!["7"; 100].join(","));
+        let tree = format!("[{}]", vec![row.as_str(); 100].join(","));
+        assert!(compile(schema).unwrap().validate(&tree).is_ok());
+        assert!(compile(schema).unwrap().validate(&tree.replacen('7', "\"x\"", 1)).is_err());
+        // And the dialect's own schema, which refers to itself everywhere.
+        let meta = r#"{"$ref":"https://json-schema.org/draft/2020-12/schema"}"#;
+        assert!(compile(meta).unwrap().validate(schema).is_ok());
+        assert!(compile(meta).unwrap().validate(r#"{"type":"strin"}"#).is_err());
     }
 
     #[test]

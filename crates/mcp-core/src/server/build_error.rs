@@ -66,6 +66,15 @@ pub enum BuildError {
         /// The name, URI or template.
         name: String,
     },
+    /// Something is added to a running server that has not declared to have such things: clients
+    /// that asked what it has would not look for it.
+    #[error("`{name}` cannot be added: the server was built without the capability `{capability}`")]
+    NotDeclared {
+        /// The capability that clients were not told of.
+        capability: &'static str,
+        /// The tool, prompt, resource or template.
+        name: String,
+    },
     /// A handler takes a state that the server was not given.
     #[error("`{user}` needs a state of type `{state}`, which the server does not have")]
     MissingState {

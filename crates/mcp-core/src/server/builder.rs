@@ -52,6 +52,7 @@ pub struct ServerBuilder {
     offers_tools: bool,
     offers_prompts: bool,
     offers_resources: bool,
+    offers_completions: bool,
     states: dispatch::States,
     layers: Vec<Layer>,
     extensions: Vec<(Result<ExtensionSlot, ExtensionId>, Contributed)>,
@@ -89,6 +90,7 @@ impl ServerBuilder {
             offers_tools: false,
             offers_prompts: false,
             offers_resources: false,
+            offers_completions: false,
             states: HashMap::new(),
             layers: Vec::new(),
             extensions: Vec::new(),
@@ -183,6 +185,13 @@ impl ServerBuilder {
     /// Offers resources even though there is none yet.
     pub fn resources(mut self) -> Self {
         self.offers_resources = true;
+        self
+    }
+
+    /// Declares completion even if nothing is completed yet; see
+    /// [`ServerHandle::add_prompt`](crate::server::ServerHandle::add_prompt).
+    pub fn completions(mut self) -> Self {
+        self.offers_completions = true;
         self
     }
 
@@ -361,8 +370,9 @@ impl ServerBuilder {
             }
             for topic in contributed.topics {
                 if claims.claim("filter field", topic.field, owner, &mut errors) {
-                    let subscribe = topic.subscribe;
-                    topics.insert(topic.field, OwnedTopic { extension: index, owner, subscribe });
+                    let (strict, subscribe) = (topic.strict, topic.subscribe);
+                    let owned = OwnedTopic { extension: index, owner, strict, subscribe };
+                    topics.insert(topic.field, owned);
                 }
             }
             for check in contributed.request_meta {
@@ -415,7 +425,7 @@ impl ServerBuilder {
         }
         let completes = prompts.iter().any(|prompt| !prompt.completions.is_empty())
             || templates.iter().any(|template| !template.completions.is_empty());
-        if completes {
+        if self.offers_completions || completes {
             capabilities.completions = Some(JsonObject::new());
         }
         if self.logs {

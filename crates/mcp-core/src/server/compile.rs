@@ -57,7 +57,7 @@ pub(crate) fn compile_tool(
     known: &Known<'_>,
 ) -> Result<CompiledTool, Vec<BuildError>> {
     let mut errors = Vec::new();
-    let ServedTool { definition, call, needs, timeout, check_result } = tool;
+    let ServedTool { definition, call, needs, timeout, check_result, values } = tool;
     let name = definition.name.clone();
     check_name("tool", &name, &mut errors);
     known.check(&name, &needs, &mut errors);
@@ -110,6 +110,7 @@ pub(crate) fn compile_tool(
             rendered,
             call,
             timeout,
+            values,
             param_headers,
             gate,
             input,
@@ -120,7 +121,15 @@ pub(crate) fn compile_tool(
     if let Some(rendered) = rendered
         && errors.is_empty()
     {
-        return Ok(CompiledTool { definition, rendered, call, timeout, param_headers, gate });
+        return Ok(CompiledTool {
+            definition,
+            rendered,
+            call,
+            timeout,
+            values,
+            param_headers,
+            gate,
+        });
     }
     Err(errors)
 }
@@ -149,7 +158,7 @@ pub(crate) fn compile_resource(
 ) -> Result<CompiledResource, Vec<BuildError>> {
     let mut errors = Vec::new();
     let ServedResource { definition, call, needs } = resource;
-    if !has_scheme(&definition.uri) {
+    if !is_uri(&definition.uri) {
         errors.push(BuildError::Name { what: "resource URI", name: definition.uri.clone() });
     }
     known.check(&definition.uri, &needs, &mut errors);
@@ -202,10 +211,15 @@ fn check_name(what: &'static str, name: &str, errors: &mut Vec<BuildError>) {
     }
 }
 
-/// RFC 3986: a URI begins with a scheme.
-fn has_scheme(uri: &str) -> bool {
-    uri.split_once(':').is_some_and(|(scheme, _)| {
+/// RFC 3986: a URI begins with a scheme and has no characters but those that the RFC gives it; what
+/// has others stands there percent-encoded.
+fn is_uri(uri: &str) -> bool {
+    uri.split_once(':').is_some_and(|(scheme, rest)| {
         scheme.bytes().next().is_some_and(|first| first.is_ascii_alphabetic())
             && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
+            && rest.bytes().all(|byte| {
+                byte.is_ascii_alphanumeric() || b"-._~:/?#[]@!$&'()*+,;=%".contains(&byte)
+            })
+            && crate::uri_template::percents_are_whole(rest)
     })
 }

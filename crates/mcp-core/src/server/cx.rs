@@ -17,7 +17,7 @@ use crate::protocol::{
 use crate::server::interaction::{Interaction, Rounds};
 use crate::server::outbox::Outbox;
 use crate::server::outcome::notification;
-use crate::server::{Inner, ServerHandle};
+use crate::server::{Inner, Outcome, ServerHandle};
 use crate::trace_context::TraceContext;
 use crate::transport::Network;
 use crate::{Error, Principal};
@@ -242,8 +242,13 @@ impl Cx {
         total: impl IntoTotal,
         message: impl Into<String>,
     ) {
-        let Some(token) = self.request.progress_token() else { return };
         let value = progress.into_progress();
+        let total = total.into_total();
+        let message = message.into();
+        if let Some(interaction) = &self.interaction {
+            interaction.progress(value, total, &message);
+        }
+        let Some(token) = self.request.progress_token() else { return };
         {
             let mut last = self.call.last_progress.lock().unwrap_or_else(PoisonError::into_inner);
             if !value.is_finite() || last.is_some_and(|last| value <= last) {
@@ -252,8 +257,7 @@ impl Cx {
             *last = Some(value);
         }
         let mut params = ProgressNotificationParams::new(token.clone(), value);
-        params.total = total.into_total().map(Into::into);
-        let message = message.into();
+        params.total = total.map(Into::into);
         params.message = (!message.is_empty()).then_some(message);
         self.call.outbox.push_progress(notification(methods::NOTIFICATIONS_PROGRESS, &params));
     }
@@ -286,6 +290,17 @@ impl Cx {
     ) -> Result<(), Error> {
         let _ = proof;
         self.call.outbox.push(notification(method, params)).map_err(|_| Error::Overloaded)
+    }
+
+    /// Checks a `tools/call` as far as it can be without calling the tool: that there is such a tool,
+    /// that this client may use it, and that its arguments fit. `Some` is the answer to give if they
+    /// do not. For middleware that runs calls in its own way and wants to answer mistakes at once.
+    ///
+    /// # Errors
+    /// `-32602` for an unknown tool, `-32021` for one of an extension that the client did not declare.
+    pub fn check_tool_call(&self) -> Result<Option<Outcome>, Error> {
+        self.call.server.open_round(self)?;
+        crate::server::tools::find(self)?.check_arguments(self.request.arguments()?)
     }
 
     /// The same call with other parameters, for middleware.

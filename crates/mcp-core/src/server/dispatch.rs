@@ -43,7 +43,10 @@ pub(crate) fn start(
 }
 
 /// What every handler of these methods may rely on, and every middleware too.
-fn check_shape(request: &IncomingRequest, offers: &ServerCapabilities) -> Result<(), Error> {
+pub(crate) fn check_shape(
+    request: &IncomingRequest,
+    offers: &ServerCapabilities,
+) -> Result<(), Error> {
     let is_offered = match request.method() {
         methods::TOOLS_CALL => offers.tools.is_some(),
         methods::PROMPTS_GET => offers.prompts.is_some(),
@@ -63,7 +66,7 @@ fn check_shape(request: &IncomingRequest, offers: &ServerCapabilities) -> Result
     Ok(())
 }
 
-fn prepare(
+pub(crate) fn prepare(
     server: &Inner,
     request: &IncomingRequest,
 ) -> Result<Arc<crate::extension::ClientProfile>, Error> {
@@ -148,7 +151,8 @@ pub(crate) async fn route(cx: Cx) -> Result<Outcome, Error> {
             resources::list_templates(&cx)
         }
         methods::COMPLETION_COMPLETE if offers.completions.is_some() => {
-            completion::complete(cx).await
+            // Boxed, since its future is the largest and every request would keep room for it.
+            Box::pin(completion::complete(cx)).await
         }
         methods::SUBSCRIPTIONS_LISTEN => listeners::listen(cx).await,
         method => match server.methods.get(method) {
@@ -193,14 +197,16 @@ async fn handle_notification(
 }
 
 /// Turns a panic of a handler into `-32603`, so that it does not take its transport down.
-async fn catch_panic<T>(running: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+pub(crate) async fn catch_panic<T>(
+    running: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Error> {
     let mut running = std::pin::pin!(running);
     std::future::poll_fn(|context| {
         let polled = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
             running.as_mut().poll(context)
         }));
         polled.unwrap_or_else(|_| {
-            tracing::error!("a handler of a notification panicked");
+            tracing::error!("a handler panicked");
             std::task::Poll::Ready(Err(Error::Internal))
         })
     })

@@ -11,7 +11,6 @@ use bytes::Bytes;
 use futures_core::Stream;
 
 use crate::Error;
-use crate::log_text::Shown;
 use crate::message::{IncomingRequest, Rejection};
 use crate::protocol::{RequestId, methods};
 use crate::server::cx::CallShared;
@@ -203,7 +202,8 @@ impl Exchange {
             }
             Err(error) => {
                 span::failed(&self.span, &error);
-                tracing::debug!(code = error.code(), error = %Shown(&error), "a request failed");
+                // Its message may repeat what the client sent, and does not belong in a log.
+                tracing::debug!(code = error.code(), "a request failed");
                 Response {
                     body: error_response(Some(self.request.id()), &error),
                     kind: match error {

@@ -7,10 +7,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::protocol::{
-    ClientCapabilities, CreateMessageRequest, CreateMessageRequestParams, CreateMessageResult,
-    ElicitAction, ElicitRequestFormParams, ElicitRequestUrlParams, ElicitResult,
-    ElicitationCapability, InputRequest, JsonObject, ListRootsRequest, ListRootsResult, Root,
-    RootsCapability, SamplingCapability,
+    ClientCapabilities, ConversationError, CreateMessageRequest, CreateMessageRequestParams,
+    CreateMessageResult, ElicitAction, ElicitRequestFormParams, ElicitRequestUrlParams,
+    ElicitResult, ElicitationCapability, IncludeContext, InputRequest, JsonObject,
+    ListRootsRequest, ListRootsResult, Root, RootsCapability, SamplingCapability,
 };
 use crate::server::form::form_schema;
 use crate::server::interaction::Direct;
@@ -27,6 +27,12 @@ pub enum InputError {
     /// The user closed the question without an answer.
     #[error("the user cancelled")]
     Cancelled,
+    /// The conversation for the client's model does not hold together. Nobody was asked.
+    #[error("the model was not asked: {0}")]
+    Conversation(#[from] ConversationError),
+    /// The page of an elicitation has no absolute `https:` or `http:` address. Nobody was asked.
+    #[error("nobody was asked: the page's address is neither https: nor http:")]
+    PageAddress,
     /// The client cannot be asked, or asking failed.
     #[error(transparent)]
     Protocol(#[from] Error),
@@ -37,6 +43,11 @@ impl InputError {
         match self {
             Self::Declined | Self::Cancelled => HandlerError::Tell(self.to_string()),
             Self::Protocol(error) => HandlerError::Protocol(error),
+            Self::Conversation(_) | Self::PageAddress => {
+                // The handler's mistake: the caller can do nothing about it.
+                tracing::error!(error = %self, "a handler asks in a way that is not possible");
+                HandlerError::Protocol(Error::Internal)
+            }
         }
     }
 }
@@ -118,8 +129,8 @@ impl Cx {
     /// [`once`](Self::once).
     ///
     /// # Errors
-    /// [`InputError::Declined`], [`InputError::Cancelled`], or `-32021` if the client cannot show
-    /// forms.
+    /// [`InputError::Declined`], [`InputError::Cancelled`], `-32021` if the client cannot show forms,
+    /// or `-32603` if another question is asked under this key at the same time.
     pub async fn elicit<T>(&self, key: &str, message: impl Into<String>) -> Result<T, InputError>
     where
         T: DeserializeOwned + JsonSchema,
@@ -166,8 +177,8 @@ impl Cx {
     /// and who they are, only your page knows: check it before going on.
     ///
     /// # Errors
-    /// [`InputError::Declined`], [`InputError::Cancelled`], or `-32021` if the client cannot open
-    /// pages.
+    /// [`InputError::Declined`], [`InputError::Cancelled`], [`InputError::PageAddress`], or `-32021`
+    /// if the client cannot open pages.
     pub async fn elicit_url(
         &self,
         key: &str,
@@ -183,8 +194,7 @@ impl Cx {
         }
         let url = url.into();
         if !is_web_address(&url) {
-            tracing::error!(key, "not a web address; nobody is sent there");
-            return Err(Error::Internal.into());
+            return Err(InputError::PageAddress);
         }
         let params = ElicitRequestUrlParams::new(message, url);
         let request = InputRequest::elicit(params);
@@ -197,18 +207,22 @@ impl Cx {
     /// Deprecated by the protocol: prefer calling a model provider.
     ///
     /// # Errors
-    /// `-32021` if the client does not offer sampling (with tools or context, where asked for).
+    /// [`InputError::Conversation`] if a use of a tool is not followed by its result, whoever the
+    /// client is; `-32021` if the client does not offer sampling, or not with the tools or the
+    /// context of servers that are asked for.
     pub async fn sample(
         &self,
         key: &str,
         params: CreateMessageRequestParams,
     ) -> Result<CreateMessageResult, InputError> {
+        params.check_conversation()?;
+        let needed = needed_for(&params);
         let declared = self.client_capabilities().sampling.as_ref();
-        let needs_tools = params.tools.is_some() || params.tool_choice.is_some();
-        if !declared.is_some_and(|sampling| !needs_tools || sampling.tools.is_some()) {
-            let mut sampling = SamplingCapability::new();
-            sampling.tools = needs_tools.then(JsonObject::new);
-            let needed = ClientCapabilities::new().with_sampling(sampling);
+        if !declared.is_some_and(|declared| {
+            (needed.tools.is_none() || declared.tools.is_some())
+                && (needed.context.is_none() || declared.context.is_some())
+        }) {
+            let needed = ClientCapabilities::new().with_sampling(needed);
             return Err(Error::missing_capability(needed).into());
         }
         let request = InputRequest::CreateMessage(CreateMessageRequest::new(params));
@@ -264,6 +278,16 @@ impl Cx {
         drop(keeping);
         Ok(value)
     }
+}
+
+/// What a client must offer to be asked this of its model.
+fn needed_for(params: &CreateMessageRequestParams) -> SamplingCapability {
+    let tools = params.tools.is_some() || params.tool_choice.is_some();
+    let context = params.include_context.as_ref().is_some_and(|of| *of != IncludeContext::None);
+    let mut needed = SamplingCapability::new();
+    needed.tools = tools.then(JsonObject::new);
+    needed.context = context.then(JsonObject::new);
+    needed
 }
 
 /// Roots are `file:` URIs; an answer with others is asked for again.

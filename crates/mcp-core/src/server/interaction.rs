@@ -50,6 +50,11 @@ pub trait Interaction: Send + Sync + 'static {
     fn keeping(&self, begins: bool) {
         let _ = begins;
     }
+
+    /// Hears how far the work is, whether the client asked for progress or not. Must be quick.
+    fn progress(&self, progress: f64, total: Option<f64>, message: &str) {
+        let _ = (progress, total, message);
+    }
 }
 
 /// The direct way: one round of a multi round-trip request.
@@ -187,6 +192,11 @@ impl Direct<'_> {
             }
             if let Some(answer) = state.kept.answers.get(key) {
                 return Ok(answer.clone());
+            }
+            // Both would get the one answer.
+            if state.asked.get(key).is_some_and(|asked| *asked != request) {
+                tracing::error!(key, "two questions at once under one key");
+                return Err(Error::Internal);
             }
             state.asked.insert(key.to_owned(), request);
         }

@@ -197,10 +197,23 @@ impl Drop for Open<'_> {
 
 type TopicStream = Pin<Box<dyn Stream<Item = TopicMessage> + Send>>;
 
+/// What a client listens to.
+struct Subscription {
+    listener: Listener,
+    topics: Vec<TopicStream>,
+    /// What of the client's wishes is honoured, by field.
+    acknowledged: BTreeMap<String, RawJson>,
+}
+
 /// Serves a subscription until its client goes away or the server ends it.
 pub(crate) async fn listen(cx: Cx) -> Result<Outcome, Error> {
-    let server = Arc::clone(&cx.call.server);
-    let id = cx.request.id().clone();
+    let subscription = Box::pin(subscribe(&cx)).await?;
+    tell(cx, subscription).await
+}
+
+/// Reads what the client wishes and subscribes it to what is there.
+async fn subscribe(cx: &Cx) -> Result<Subscription, Error> {
+    let server = &cx.call.server;
     let filter: Filter = cx.request.parse_params()?;
     let mut fields = filter.notifications;
     let wanted = known_fields(&mut fields)?;
@@ -241,8 +254,12 @@ pub(crate) async fn listen(cx: Cx) -> Result<Outcome, Error> {
     let mut topics: Vec<TopicStream> = Vec::new();
     for (field, value) in fields {
         let Some(topic) = server.topics.get(field.as_str()) else { continue };
-        // A client that did not declare the extension may name its field; it is not honoured.
-        if cx.call.profile.require(topic.extension, topic.owner).is_err() {
+        // A client that did not declare the extension may name its field; it is not honoured,
+        // unless the extension says that this is an error.
+        if let Err(undeclared) = cx.call.profile.require(topic.extension, topic.owner) {
+            if topic.strict {
+                return Err(undeclared);
+            }
             continue;
         }
         if let Some(Topic { acknowledged, messages }) = (topic.subscribe)(cx.clone(), value).await?
@@ -253,13 +270,23 @@ pub(crate) async fn listen(cx: Cx) -> Result<Outcome, Error> {
     }
 
     let listener =
-        Arc::new(Listener { tools, prompts, resources, uris: uris.into(), news: Mutex::default() });
+        Listener { tools, prompts, resources, uris: uris.into(), news: Mutex::default() };
+    Ok(Subscription { listener, topics, acknowledged })
+}
+
+/// Acknowledges a subscription and tells what happens.
+async fn tell(cx: Cx, subscription: Subscription) -> Result<Outcome, Error> {
+    let Subscription { listener, mut topics, acknowledged } = subscription;
+    let id = cx.request.id().clone();
+    let server = Arc::clone(&cx.call.server);
+    let listener = Arc::new(listener);
     let key = server.listeners.open(&listener, server.limits.listeners)?;
     let _open = Open { listeners: &server.listeners, key };
 
     let meta = NotificationMetaObject::new().with_subscription_id(id.clone());
     let first = Acknowledged { meta: &meta, notifications: &acknowledged };
     say(&cx, methods::NOTIFICATIONS_SUBSCRIPTIONS_ACKNOWLEDGED, &first).await;
+    drop(acknowledged);
     loop {
         let bare = Bare { meta: &meta };
         match next(&listener, &mut topics).await {

@@ -11,6 +11,7 @@ mod cache;
 mod compile;
 mod completion;
 mod cx;
+mod detached;
 mod dispatch;
 mod exchange;
 mod form;
@@ -39,6 +40,7 @@ pub use builder::ServerBuilder;
 pub use cache::CacheHints;
 pub use completion::CompletionInput;
 pub use cx::{Cx, IntoProgress, IntoTotal, NotificationCx, RequestContext};
+pub use detached::DetachedCall;
 pub use exchange::{Exchange, Response, ResponseKind, ServerMessage};
 pub(crate) use fragments::Fragments;
 pub use handle::ServerHandle;
@@ -164,6 +166,7 @@ pub(crate) struct OwnedResultType {
 pub(crate) struct OwnedTopic {
     pub(crate) extension: usize,
     pub(crate) owner: ExtensionId,
+    pub(crate) strict: bool,
     pub(crate) subscribe: crate::extension::ErasedTopicFn,
 }
 
@@ -297,8 +300,9 @@ impl Server {
         let mut running = tokio::task::JoinSet::new();
         for slot in &self.inner.extensions {
             let (id, erased, shutdown) = (slot.id, Arc::clone(&slot.erased), shutdown.clone());
+            let server = self.handle();
             running.spawn(async move {
-                if let Err(error) = erased.run(shutdown).await {
+                if let Err(error) = erased.run(server, shutdown).await {
                     tracing::error!(extension = %id, %error, "an extension's background work ended");
                 }
             });
@@ -338,16 +342,6 @@ impl Inner {
             Some(limit) => tokio::time::timeout(limit, running).await.map_err(|_| Error::Timeout),
         }
     }
-}
-
-/// The cursor of a list request.
-fn cursor(request: &IncomingRequest) -> Result<Option<String>, Error> {
-    #[derive(serde::Deserialize)]
-    struct Paginated {
-        #[serde(default)]
-        cursor: Option<String>,
-    }
-    Ok(request.parse_params::<Paginated>()?.cursor)
 }
 
 /// A handler's error where there is no `isError` result to put it in.

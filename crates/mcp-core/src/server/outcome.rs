@@ -205,8 +205,8 @@ fn write_json<T: Serialize + ?Sized>(out: &mut Vec<u8>, value: &T) {
     }
 }
 
-fn frame<T: Serialize>(body: &T) -> Result<Vec<u8>, Error> {
-    let mut out = Vec::with_capacity(512);
+fn frame<T: ResultBody>(body: &T) -> Result<Vec<u8>, Error> {
+    let mut out = Vec::with_capacity(512 + body.length_hint());
     out.extend_from_slice(PREFIX);
     serde_json::to_writer(&mut out, body).map_err(|error| {
         tracing::error!(%error, "a result does not serialise");

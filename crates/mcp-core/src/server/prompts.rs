@@ -38,7 +38,7 @@ impl Listed for CompiledPrompt {
 
 pub(crate) fn list(cx: &Cx) -> Result<Outcome, Error> {
     let server = &cx.call.server;
-    let cursor = super::cursor(&cx.request)?;
+    let cursor = cx.request.cursor()?;
     let page = server.prompts.table().page(
         cx.call.profile.agreed,
         cursor.as_deref(),

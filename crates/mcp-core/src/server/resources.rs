@@ -100,7 +100,7 @@ fn provider_cursor(at: usize, inner: &str) -> String {
 
 pub(crate) async fn list(cx: &Cx) -> Result<Outcome, Error> {
     let server = &cx.call.server;
-    let cursor = super::cursor(&cx.request)?;
+    let cursor = cx.request.cursor()?;
     let table = server.resources.table();
     let of_provider = cursor.as_deref().and_then(|cursor| cursor.strip_prefix("p."));
     let (at, inner) = match of_provider {
@@ -142,7 +142,7 @@ fn bad_cursor() -> Error {
 
 pub(crate) fn list_templates(cx: &Cx) -> Result<Outcome, Error> {
     let server = &cx.call.server;
-    let cursor = super::cursor(&cx.request)?;
+    let cursor = cx.request.cursor()?;
     let page = server.templates.table().page(
         cx.call.profile.agreed,
         cursor.as_deref(),

@@ -49,7 +49,12 @@ struct Text<'a> {
     text: &'a str,
 }
 
-impl ResultBody for TextResult<'_> {}
+impl ResultBody for TextResult<'_> {
+    fn length_hint(&self) -> usize {
+        let [text] = &self.content;
+        text.text.len() + self.structured.map_or(0, |raw| raw.get().len())
+    }
+}
 
 /// A tool's result of one text.
 pub(crate) fn text_outcome(text: &str, is_error: bool) -> Result<Outcome, Error> {
@@ -143,8 +148,15 @@ impl IntoResult<kind::Resource> for ReadResourceResult {
     }
 }
 
+/// As made by the handler, but with no more values than a result may have.
 impl IntoResult<kind::Completion> for CompleteResult {
-    fn into_outcome(self) -> Result<Outcome, HandlerError> {
+    fn into_outcome(mut self) -> Result<Outcome, HandlerError> {
+        if self.completion.values.len() > Completion::MAX_VALUES {
+            let count = self.completion.values.len() as u64;
+            self.completion.total.get_or_insert(count);
+            self.completion.values.truncate(Completion::MAX_VALUES);
+            self.completion.has_more = Some(true);
+        }
         Ok(Outcome::complete(self)?)
     }
 }

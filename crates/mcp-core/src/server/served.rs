@@ -33,6 +33,7 @@ pub struct ServedTool {
     pub(crate) needs: Needs,
     pub(crate) timeout: Option<Duration>,
     pub(crate) check_result: bool,
+    pub(crate) values: crate::server::tools::ToolValues,
 }
 
 impl ServedTool {
@@ -47,7 +48,14 @@ impl ServedTool {
         };
         let mut definition = Tool::new(name, raw(&input));
         definition.output_schema = handler.output_schema().map(|schema| raw(&bare(schema)));
-        Self { definition, call: erase(handler), needs, timeout: None, check_result: true }
+        Self {
+            definition,
+            call: erase(handler),
+            needs,
+            timeout: None,
+            check_result: true,
+            values: Default::default(),
+        }
     }
 
     /// As clients see it.
@@ -123,6 +131,15 @@ impl ServedTool {
     #[must_use]
     pub fn timeout(mut self, limit: Duration) -> Self {
         self.timeout = Some(limit);
+        self
+    }
+
+    /// Keeps a value at the tool, one for each type, for an extension that has a say in how tools
+    /// are run; it reads it with [`ServerHandle::tool_value`](crate::server::ServerHandle::tool_value).
+    /// Clients do not see it.
+    #[must_use]
+    pub fn value<T: Send + Sync + 'static>(mut self, value: T) -> Self {
+        self.values.insert(std::any::TypeId::of::<T>(), std::sync::Arc::new(value));
         self
     }
 

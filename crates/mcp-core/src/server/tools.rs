@@ -2,6 +2,8 @@
 //!
 //! Source: specification, *Server features → Tools*.
 
+use std::any::{Any, TypeId};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,12 +15,16 @@ use crate::server::results::text_outcome;
 use crate::server::{Cx, HandlerError, Inner, Outcome};
 use crate::{Error, RawJson};
 
+/// What extensions keep at a tool, by type.
+pub(crate) type ToolValues = HashMap<TypeId, Arc<dyn Any + Send + Sync>>;
+
 /// A tool, checked and compiled.
 pub(crate) struct CompiledTool {
     pub(crate) definition: crate::protocol::Tool,
     pub(crate) rendered: RawJson,
     pub(crate) call: ErasedCall,
     pub(crate) timeout: Option<Duration>,
+    pub(crate) values: ToolValues,
     pub(crate) param_headers: Option<ParamHeaders>,
     /// The extension that owns it, unless everyone may use it.
     pub(crate) gate: Option<(usize, ExtensionId)>,
@@ -46,7 +52,7 @@ impl Listed for CompiledTool {
 
 pub(crate) fn list(cx: &Cx) -> Result<Outcome, Error> {
     let server = &cx.call.server;
-    let cursor = super::cursor(&cx.request)?;
+    let cursor = cx.request.cursor()?;
     let page = server.tools.table().page(
         cx.call.profile.agreed,
         cursor.as_deref(),
@@ -56,21 +62,38 @@ pub(crate) fn list(cx: &Cx) -> Result<Outcome, Error> {
     Ok(Outcome::rendered(page))
 }
 
-pub(crate) async fn call(cx: Cx) -> Result<Outcome, Error> {
-    let server = Arc::clone(&cx.call.server);
-    let tool = {
-        let name = cx.request.name()?;
-        server.tools.get(&name).ok_or_else(|| Error::invalid_params("unknown tool"))?
-    };
+impl CompiledTool {
+    /// The answer to arguments that do not fit.
+    #[cfg_attr(not(feature = "validation"), allow(clippy::unused_self))]
+    pub(crate) fn check_arguments(&self, arguments: &str) -> Result<Option<Outcome>, Error> {
+        #[cfg(feature = "validation")]
+        if let Err(violations) = self.input.validate(arguments) {
+            return text_outcome(&violations_text("the arguments", &violations), true).map(Some);
+        }
+        let _ = arguments;
+        Ok(None)
+    }
+}
+
+/// The tool that is called, if this client may use it.
+pub(crate) fn find(cx: &Cx) -> Result<Arc<CompiledTool>, Error> {
+    let name = cx.request.name()?;
+    let tool =
+        cx.call.server.tools.get(&name).ok_or_else(|| Error::invalid_params("unknown tool"))?;
     if let Some((index, owner)) = tool.gate {
         cx.call.profile.require(index, owner)?;
     }
+    Ok(tool)
+}
+
+pub(crate) async fn call(cx: Cx) -> Result<Outcome, Error> {
+    let server = Arc::clone(&cx.call.server);
+    let tool = find(&cx)?;
     let request = Arc::clone(&cx.request);
     let arguments = request.arguments()?;
     server.open_round(&cx)?;
-    #[cfg(feature = "validation")]
-    if let Err(violations) = tool.input.validate(arguments) {
-        return text_outcome(&violations_text("the arguments", &violations), true);
+    if let Some(answer) = tool.check_arguments(arguments)? {
+        return Ok(answer);
     }
     let running = (tool.call)(cx, arguments);
     let result = match tool.timeout.or(server.limits.handler_timeout) {

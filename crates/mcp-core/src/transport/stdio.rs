@@ -26,7 +26,7 @@ use crate::protocol::{RequestId, methods};
 use crate::server::{Exchange, RequestContext, Response, Server, ServerMessage};
 use crate::transport::queue::{Outgoing, Share};
 use crate::transport::{LineError, LineReader};
-use crate::{Error, Shutdown};
+use crate::{Error, RawJson, Shutdown};
 
 /// The bounds of a line transport.
 ///
@@ -228,6 +228,7 @@ impl Connection {
             struct Cancelled {
                 #[serde(rename = "requestId")]
                 request_id: RequestId,
+                reason: Option<RawJson>,
             }
             // Malformed ones and ones for unknown requests are ignored, as the protocol says.
             let Ok(cancelled) = notification.parse_params::<Cancelled>() else { return };
@@ -237,7 +238,9 @@ impl Connection {
                 .unwrap_or_else(PoisonError::into_inner)
                 .remove(&cancelled.request_id);
             if let Some(cancel) = cancel {
-                tracing::debug!(id = %Shown(&cancelled.request_id), "a request was cancelled");
+                let reason = cancelled.reason.as_ref().map(reason_for_log);
+                let id = Shown(&cancelled.request_id);
+                tracing::debug!(%id, ?reason, "a request was cancelled");
                 let _ = cancel.send(());
             }
             return;
@@ -249,6 +252,13 @@ impl Connection {
             }
         });
     }
+}
+
+/// The beginning of a reason, which the client wrote: it may be long, and no text at all.
+fn reason_for_log(reason: &RawJson) -> String {
+    const CHARACTERS: usize = 200;
+    let reason = reason.parse::<String>().unwrap_or_default();
+    reason.chars().take(CHARACTERS).collect()
 }
 
 /// Drives an exchange to its end, unless it is cancelled: then nothing more is sent for it.

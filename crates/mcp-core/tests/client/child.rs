@@ -92,6 +92,26 @@ async fn a_child_is_called_and_ends_when_it_is_closed() {
 }
 
 #[tokio::test]
+async fn one_child_for_many_tasks() {
+    let client = connect("serve", quiet());
+    let first = pid(&client).await;
+    let tasks: Vec<_> = (0..10)
+        .map(|_| {
+            let client = client.clone();
+            tokio::spawn(async move { pid(&client).await })
+        })
+        .collect();
+    for task in tasks {
+        assert_eq!(task.await.unwrap(), first);
+    }
+    // A conversation ends; the next one finds the same process.
+    let other = client.clone();
+    drop(client);
+    assert_eq!(pid(&other).await, first);
+    other.close().await;
+}
+
+#[tokio::test]
 async fn a_program_that_is_not_there_is_a_named_error() {
     let missing = Command::new("there-is-no-such-program-anywhere");
     let error = ChildProcess::spawn(missing, quiet()).unwrap_err();
@@ -205,8 +225,12 @@ mod unix {
     }
 
     /// Answers every request (ids count from 1) with its own process number.
-    const ANSWERS: &str = r#"i=0; while read line; do i=$((i+1));
+    const ANSWERS: &str = r#"i=${i:-0}; while read line; do i=$((i+1));
         printf '{"jsonrpc":"2.0","id":%d,"result":{"content":[{"type":"text","text":"%d"}]}}\n' $i $$; done"#;
+
+    /// Answers the first request.
+    const ANSWERS_ONCE: &str = r#"read line; i=1;
+        printf '{"jsonrpc":"2.0","id":%d,"result":{"content":[{"type":"text","text":"%d"}]}}\n' 1 $$"#;
 
     #[tokio::test]
     async fn a_child_that_ends_with_its_input_is_not_killed() {
@@ -271,6 +295,19 @@ mod unix {
             ),
             "{error}"
         );
+    }
+
+    #[tokio::test]
+    async fn what_it_says_on_standard_error_is_no_failure() {
+        // Far more than a pipe holds, before the first answer and between the two.
+        let much = "head -c 1000000 /dev/zero | tr '\\0' 'e' >&2; echo 'error: fatal' >&2";
+        let script = format!("{much}; {ANSWERS_ONCE}; {much}; {ANSWERS}");
+        for stderr in [Stderr::Ignore, Stderr::lines(|_| {})] {
+            let client = connect(&script, ChildOptions { stderr, restarts: 0, ..quiet() });
+            let first = pid(&client).await;
+            assert_eq!(pid(&client).await, first);
+            client.close().await;
+        }
     }
 
     #[tokio::test]

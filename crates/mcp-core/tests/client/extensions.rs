@@ -221,6 +221,29 @@ async fn methods_and_notifications_need_the_extension() {
 }
 
 #[tokio::test]
+async fn a_server_without_the_extension_is_called_as_ever() {
+    // It declares nothing, and answers in the ways of the core.
+    let server = Scripted::new([
+        result(
+            r#"{"supportedVersions":["2026-07-28"],"capabilities":{"tools":{}},"ttlMs":0,"cacheScope":"public"}"#,
+        ),
+        result(DONE),
+        crate::support::error(r#"{"code":-32601,"message":"Method not found"}"#),
+        result(DONE),
+    ]);
+    let (client, _) = with_jobs(&server);
+    assert!(client.server_settings::<Jobs>().await.unwrap().is_none());
+    assert_eq!(client.call("t").send().await.unwrap().all_text(), "done");
+    let params = json!({ "job": "j1" });
+    let refused = client
+        .request_extension::<Jobs, _, serde_json::Value>("com.example/jobs/get", &params)
+        .await
+        .unwrap_err();
+    assert_eq!(refused.code(), Some(-32601));
+    assert_eq!(client.call("t").send().await.unwrap().all_text(), "done");
+}
+
+#[tokio::test]
 async fn notifications_reach_the_extension_wherever_they_come() {
     let finished = |job: &str, meta: &str| {
         format!(

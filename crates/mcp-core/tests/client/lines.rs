@@ -385,6 +385,38 @@ async fn a_subscription_that_the_server_cancels_has_ended() {
     assert_eq!(call.await.unwrap().unwrap(), "fine");
 }
 
+#[tokio::test]
+async fn a_subscription_that_is_cancelled_and_answered_ends_once() {
+    for cancelled_first in [true, false] {
+        let (client, mut peer) = Peer::plain();
+        let mut changes = client.listen(tools_changed());
+        let (acknowledged, id) = tokio::join!(changes.next(), async {
+            let request = peer.read().await;
+            peer.say(&note("subscriptions/acknowledged", &request["id"])).await;
+            request["id"].clone()
+        });
+        acknowledged.unwrap().unwrap();
+        let cancelled = format!(
+            r#"{{"jsonrpc":"2.0","method":"notifications/cancelled","params":{{"requestId":{id}}}}}"#
+        );
+        if cancelled_first {
+            peer.say(&cancelled).await;
+        }
+        peer.answer(&id, r#"{"resultType":"complete","_meta":{}}"#).await;
+        if !cancelled_first {
+            peer.say(&cancelled).await;
+        }
+        assert!(changes.next().await.is_none());
+        assert!(changes.next().await.is_none());
+        // Nothing is sent for it, and the connection goes on.
+        let call = spawn_call(&client, "a");
+        let request = peer.read().await;
+        assert_eq!(request["method"], "tools/call");
+        peer.answer_text(&request["id"], "fine").await;
+        assert_eq!(call.await.unwrap().unwrap(), "fine");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_subscription_that_is_not_read_begins_anew_instead_of_missing_something() {
     let options = LineOptions { max_unread_bytes: 10_000, ..LineOptions::default() };

@@ -9,14 +9,22 @@
 mod cache;
 #[cfg(all(feature = "process", feature = "stdio"))]
 mod child;
+mod elicitation;
 mod extensions;
+mod freshness;
 mod hostile;
 mod lines;
 mod lists;
 mod logs;
 mod memory;
+mod outgoing;
+mod pages;
+mod prompts;
 mod requests;
+mod roots;
 mod rounds;
+mod sampling;
+mod schemas;
 mod subscriptions;
 mod support;
 mod time;

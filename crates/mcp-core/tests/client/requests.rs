@@ -225,7 +225,7 @@ async fn a_result_is_read_as_what_was_asked_for() {
 
 #[tokio::test]
 async fn errors_of_the_server_are_handed_out_whole_whatever_their_code() {
-    for code in [-32601, -32603, -32050, -32000, 42, 0] {
+    for code in [-32601, -32603, -32050, -32019, -32010, -32001, -32000, 42, 0] {
         let server = Scripted::new([error(&format!(
             r#"{{"code":{code},"message":"m","data":{{"a":[1]}}}}"#
         ))]);
@@ -233,6 +233,7 @@ async fn errors_of_the_server_are_handed_out_whole_whatever_their_code() {
         assert_eq!(error.code(), Some(code));
         let ClientError::Rpc(object) = error else { panic!("{error}") };
         assert_eq!(object.data.unwrap().get(), r#"{"a":[1]}"#);
+        assert_eq!(server.seen().len(), 1, "{code}");
     }
 }
 

@@ -1,6 +1,8 @@
 //! Raw messages in and out of a server, without a transport.
 #![allow(dead_code, unreachable_pub)] // Each test program uses a part of it.
 
+pub mod pipe;
+
 use mcp_core::ClientMessage;
 use mcp_core::server::{Exchange, RequestContext, Server, ServerMessage};
 use mcp_core::{IncomingRequest, Principal};

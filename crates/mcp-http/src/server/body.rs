@@ -31,7 +31,7 @@ where
     let hint = body.size_hint();
     if hint.lower() > limit as u64 {
         if may_discard {
-            discard(body).await;
+            Box::pin(discard(body)).await;
         }
         return Err(ReadError::TooLarge);
     }
@@ -46,7 +46,7 @@ where
         let Ok(mut data) = frame.into_data() else { continue };
         if message.len() + data.remaining() > limit {
             drop((data, message));
-            discard(body).await;
+            Box::pin(discard(body)).await;
             return Err(ReadError::TooLarge);
         }
         while data.has_remaining() {

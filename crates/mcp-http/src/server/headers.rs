@@ -112,10 +112,17 @@ pub(crate) fn is_json(headers: &HeaderMap) -> bool {
     is_json && is_plain
 }
 
+/// What clients send as a rule, so that it need not be taken apart.
+const USUAL: [&[u8]; 2] =
+    [b"application/json, text/event-stream", b"text/event-stream, application/json"];
+
 /// Whether the client takes both forms of answers. No `Accept` at all means anything (RFC 9110).
 pub(crate) fn accepts(headers: &HeaderMap) -> bool {
-    if !headers.contains_key(header::ACCEPT) {
-        return true;
+    let mut values = headers.get_all(header::ACCEPT).iter();
+    match (values.next(), values.next()) {
+        (None, _) => return true,
+        (Some(value), None) if USUAL.contains(&value.as_bytes()) => return true,
+        _ => {}
     }
     takes(headers, "application", "json") && takes(headers, "text", "event-stream")
 }

@@ -16,7 +16,7 @@ use http_body::Body;
 use mcp_core::protocol::methods;
 use mcp_core::server::{Exchange, RequestContext, Server, ServerMessage};
 use mcp_core::transport::Network;
-use mcp_core::{ClientMessage, IncomingRequest, Principal, Rejection};
+use mcp_core::{ClientMessage, IncomingNotification, Principal, Rejection};
 
 use super::body::{self, HttpBody, ReadError};
 use super::builder::{Authenticate, AuthenticateError, HttpServiceBuilder};
@@ -207,7 +207,8 @@ impl Inner {
     {
         // A client that waits for `100 Continue` sends no body when it is answered instead.
         if !parts.headers.contains_key(header::EXPECT) {
-            body::discard(body).await;
+            // Boxed, since it is seldom and every request would keep room for it.
+            Box::pin(body::discard(body)).await;
         }
         answer
     }
@@ -240,42 +241,19 @@ impl Inner {
                 return respond::refused(StatusCode::REQUEST_TIMEOUT, "the body came too slowly");
             }
         };
-        match ClientMessage::parse(message) {
-            Ok(ClientMessage::Request(request)) => self.request(parts, principal, request).await,
-            Ok(ClientMessage::Notification(notification)) => {
-                let context = self.context(parts, principal);
-                match self.server.notify(notification, context).await {
-                    Ok(()) => respond::bare(StatusCode::ACCEPTED),
-                    Err(error) => {
-                        respond::rejected(StatusCode::BAD_REQUEST, &Rejection { id: None, error })
-                    }
-                }
+        // What is known now is decided without waiting, so that little is kept while waiting.
+        let (mut exchange, form) = match self.begin(parts, principal, message) {
+            Begun::Request(exchange, form) => (exchange, form),
+            Begun::Notification(handling) => return handling.await,
+            Begun::Refused(rejection) => {
+                return respond::rejected(StatusCode::BAD_REQUEST, &rejection);
             }
-            Err(rejection) => respond::rejected(StatusCode::BAD_REQUEST, &rejection),
-        }
-    }
-
-    async fn request(
-        &self,
-        parts: Parts,
-        principal: Option<Principal>,
-        request: IncomingRequest,
-    ) -> Response<HttpBody> {
-        if let Err(error) = headers::check(&self.server, &request, &parts.headers) {
-            let rejection = Rejection { id: Some(request.id().clone()), error };
-            return respond::rejected(StatusCode::BAD_REQUEST, &rejection);
-        }
-        #[cfg(feature = "compression")]
-        let compress_from =
-            self.compress_from.filter(|_| super::compression::is_accepted(&parts.headers));
-        let may_stream = !self.json_only || request.method() == methods::SUBSCRIPTIONS_LISTEN;
-        let context = self.context(parts, principal);
-        let mut exchange = self.server.dispatch(request, context);
-        match first(&mut exchange, may_stream).await {
+        };
+        match first(&mut exchange, form.may_stream).await {
             Some(ServerMessage::Response(response)) => {
                 let status = respond::status(response.kind);
                 #[cfg(feature = "compression")]
-                if let Some(least) = compress_from {
+                if let Some(least) = form.compress_from {
                     return super::compression::json(status, response.body, least);
                 }
                 respond::json(status, response.body)
@@ -287,10 +265,61 @@ impl Inner {
         }
     }
 
+    /// Reads the message and starts its answer.
+    fn begin(&self, parts: Parts, principal: Option<Principal>, message: Vec<u8>) -> Begun<'_> {
+        let request = match ClientMessage::parse(message) {
+            Ok(ClientMessage::Request(request)) => request,
+            Ok(ClientMessage::Notification(notification)) => {
+                let context = self.context(parts, principal);
+                return Begun::Notification(Box::pin(self.notified(notification, context)));
+            }
+            Err(rejection) => return Begun::Refused(Box::new(rejection)),
+        };
+        if let Err(error) = headers::check(&self.server, &request, &parts.headers) {
+            let id = Some(request.id().clone());
+            return Begun::Refused(Box::new(Rejection { id, error }));
+        }
+        let form = Form {
+            may_stream: !self.json_only || request.method() == methods::SUBSCRIPTIONS_LISTEN,
+            #[cfg(feature = "compression")]
+            compress_from: self
+                .compress_from
+                .filter(|_| super::compression::is_accepted(&parts.headers)),
+        };
+        Begun::Request(self.server.dispatch(request, self.context(parts, principal)), form)
+    }
+
+    async fn notified(
+        &self,
+        notification: IncomingNotification,
+        context: RequestContext,
+    ) -> Response<HttpBody> {
+        match self.server.notify(notification, context).await {
+            Ok(()) => respond::bare(StatusCode::ACCEPTED),
+            Err(error) => {
+                respond::rejected(StatusCode::BAD_REQUEST, &Rejection { id: None, error })
+            }
+        }
+    }
+
     fn context(&self, parts: Parts, principal: Option<Principal>) -> RequestContext {
         let context = RequestContext::new().with_principal(principal).with_network(Network::Tcp);
         if self.expose_parts { context.with_value(parts) } else { context }
     }
+}
+
+/// A message that was read, and what came of it.
+enum Begun<'a> {
+    Request(Exchange, Form),
+    Notification(Pin<Box<dyn Future<Output = Response<HttpBody>> + Send + 'a>>),
+    Refused(Box<Rejection>),
+}
+
+/// Which forms an answer may have.
+struct Form {
+    may_stream: bool,
+    #[cfg(feature = "compression")]
+    compress_from: Option<usize>,
 }
 
 /// The message that decides about the form of the answer.

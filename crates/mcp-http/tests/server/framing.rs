@@ -221,3 +221,25 @@ async fn http_1_0_is_answered_and_closed() {
     tokio::io::AsyncReadExt::read_to_string(&mut read, &mut answer).await.unwrap();
     assert!(answer.starts_with("HTTP/1.0 200") && answer.ends_with('}'), "{answer}");
 }
+
+#[tokio::test]
+async fn all_of_unicode_passes() {
+    let running = start().await;
+    let text = "A\u{e9}\u{7f}\u{80}\u{7ff}\u{800}\u{d7ff}\u{e000}\u{ffff}\u{10000}\u{1f600}\u{10ffff}\u{202e}\"\\/\n\r\t\0";
+    let plain = call_tool("mirrors", json!({ "free": text })).id(1).to_json().to_string();
+    let escaped: String = plain
+        .encode_utf16()
+        .map(|unit| match u8::try_from(unit) {
+            Ok(byte) if byte.is_ascii() => char::from(byte).to_string(),
+            _ => format!("\\u{unit:04x}"),
+        })
+        .collect();
+    assert!(!plain.is_ascii() && escaped.is_ascii());
+    for body in [plain, escaped] {
+        let request = mcp(&call_tool("mirrors", json!({})).id(1)).body(body);
+        let response = running.send(&request).await.json().unwrap();
+        let said = response["result"]["content"][0]["text"].as_str().unwrap();
+        let arguments: Value = serde_json::from_str(said).unwrap();
+        assert_eq!(arguments["free"], text);
+    }
+}

@@ -10,7 +10,7 @@ fn prompt() -> Message {
 }
 
 fn resource() -> Message {
-    request("resources/read").id(1).param("uri", "file:///a b")
+    request("resources/read").id(1).param("uri", "file:///a%20b")
 }
 
 #[tokio::test]
@@ -21,7 +21,7 @@ async fn every_disagreement_is_refused() {
         (plain(), "Mcp-Method", "tools/call"),
         (plain(), "Mcp-Name", "plain"),
         (prompt(), "Mcp-Name", "greeting"),
-        (resource(), "Mcp-Name", "file:///a b"),
+        (resource(), "Mcp-Name", "file:///a%20b"),
     ] {
         let good = mcp(&message);
         for wrong in ["other", "", &format!("{right}x"), &format!("{right},{right}")] {
@@ -105,7 +105,7 @@ async fn encoded_headers_are_decoded() {
     ] {
         running.refused(&named(bad), 400, -32020, &json!(1)).await;
     }
-    let uri = mcp(&resource()).replace_header("Mcp-Name", "=?base64?ZmlsZTovLy9hIGI=?=");
+    let uri = mcp(&resource()).replace_header("Mcp-Name", "=?base64?ZmlsZTovLy9hJTIwYg==?=");
     assert_eq!(running.send(&uri).await.status(), 200);
 }
 

@@ -9,7 +9,7 @@ use mcp_core::Shutdown;
 use mcp_core::extension::{
     Contributions, Extension, ExtensionError, ExtensionId, NoSettings, ServerExtension,
 };
-use mcp_core::server::ServedTool;
+use mcp_core::server::{ServedTool, ServerHandle};
 use mcp_http::ServeOptions;
 use mcp_testkit::{HttpConnection, call_tool};
 use serde_json::{Value, json};
@@ -136,7 +136,7 @@ impl ServerExtension for Worker {
 
     fn contribute(self: Arc<Self>, _: &mut Contributions<Self>) {}
 
-    async fn run(&self, shutdown: Shutdown) -> Result<(), ExtensionError> {
+    async fn run(&self, _: ServerHandle, shutdown: Shutdown) -> Result<(), ExtensionError> {
         let _ended = Ended(Arc::clone(&self.ended));
         shutdown.requested().await;
         if !self.obeys {

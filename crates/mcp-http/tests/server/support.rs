@@ -127,8 +127,8 @@ pub(crate) fn server(counts: &Arc<Counts>) -> ServerBuilder {
             panic!("at {}", cx.request().method())
         }))
         .prompt(ServedPrompt::new("greeting", async || "Hello".to_owned()))
-        .resource(ServedResource::new("file:///a b", "a b", async || {
-            ReadResourceResult::new(vec![TextResourceContents::new("file:///a b", "text").into()])
+        .resource(ServedResource::new("file:///a%20b", "a b", async || {
+            ReadResourceResult::new(vec![TextResourceContents::new("file:///a%20b", "text").into()])
         }))
 }
 

@@ -81,6 +81,10 @@ pub(crate) async fn topics(probe: &mut Probe<'_>) {
             Some(_) => probe.check(Rule::Topic, &subject, None),
             None => {}
         }
+        if probe.suite.strict_topics.contains(field) {
+            gated(probe, &subject, message).await;
+            continue;
+        }
         if let Some(fields) = acknowledged(probe, &subject, message).await {
             let problem =
                 fields.get(field).map(|_| format!("acknowledged to an outsider: {fields}"));

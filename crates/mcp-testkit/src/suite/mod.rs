@@ -95,6 +95,7 @@ pub struct ExtensionSuite {
     result_types: Vec<(&'static str, Message)>,
     sends: Vec<(&'static str, Message)>,
     topics: Vec<(&'static str, Value)>,
+    strict_topics: Vec<&'static str>,
     request_meta: Vec<RequestMetaCase>,
     result_meta: Vec<ResultMetaCase>,
     deadline: Duration,
@@ -169,6 +170,7 @@ impl ExtensionSuite {
             result_types: Vec::new(),
             sends: Vec::new(),
             topics: Vec::new(),
+            strict_topics: Vec::new(),
             request_meta: Vec::new(),
             result_meta: Vec::new(),
             deadline: Duration::from_secs(10),
@@ -282,6 +284,12 @@ impl ExtensionSuite {
     pub fn topic(mut self, field: &'static str, filter: impl Serialize) -> Self {
         self.topics.push((field, value(filter)));
         self
+    }
+
+    /// As [`topic`](Self::topic), for a field that a client must not name without the declaration.
+    pub fn strict_topic(mut self, field: &'static str, filter: impl Serialize) -> Self {
+        self.strict_topics.push(field);
+        self.topic(field, filter)
     }
 
     /// Adds a key of requests' `_meta`, with a value that is taken and one that is refused.

@@ -1,0 +1,712 @@
+//! Tasks in one file.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use mcp_core::RawJson;
+use mcp_core::protocol::InputRequest;
+use mcp_core::sealed::KeyRing;
+use redb::{Database, DatabaseError, ReadableDatabase, ReadableTable, TableDefinition};
+use tokio::sync::{mpsc, oneshot};
+
+use super::engine::{Codec, MAX_ROW, News, Plain, Table, Tables, Transaction};
+use super::sealed::Sealed;
+use super::{
+    Clock, Created, Ended, Hold, Hub, NewTask, StoreError, SystemClock, TaskId, TaskRow, TaskStore,
+};
+
+type Definition = TableDefinition<'static, &'static [u8], &'static [u8]>;
+
+const ROWS: Definition = TableDefinition::new("tasks.rows.1");
+const DUE: Definition = TableDefinition::new("tasks.due.1");
+const EXPIRY: Definition = TableDefinition::new("tasks.expiry.1");
+const KEYS: Definition = TableDefinition::new("tasks.keys.1");
+
+/// As many calls share a commit, at most.
+const BATCH: usize = 256;
+/// As many calls wait for a commit; more wait for their turn to wait.
+const QUEUE: usize = 1024;
+
+/// Why an embedded store cannot be opened.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EmbeddedError {
+    /// Another process (or this one) has the file open. Only one can.
+    #[error("{path}: the file is open already; only one process can use it")]
+    InUse {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file cannot be opened or created, or is no store.
+    #[error("{path}: {reason}")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// What is in the file cannot be read: it is damaged, or encrypted with a key that is not given.
+    #[error("{path}: {source}")]
+    Content {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: StoreError,
+    },
+}
+
+/// How an [`EmbeddedStore`] is opened.
+pub struct EmbeddedOptions {
+    clock: Box<dyn Clock>,
+    codec: Box<dyn Codec>,
+    max_row: usize,
+}
+
+impl Default for EmbeddedOptions {
+    fn default() -> Self {
+        Self { clock: Box::new(SystemClock::default()), codec: Box::new(Plain), max_row: MAX_ROW }
+    }
+}
+
+impl EmbeddedOptions {
+    /// The defaults: not encrypted, 8 MiB for a task, the system's clock.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Encrypts tasks at rest: requests, principals, answers, results. Identifiers and times stay
+    /// readable. All keys of the ring open tasks, the current one seals them.
+    #[must_use]
+    pub fn encrypted(mut self, keys: KeyRing) -> Self {
+        self.codec = Box::new(Sealed::new(keys));
+        self
+    }
+
+    /// Sets the most bytes that one task may have.
+    #[must_use]
+    pub fn max_task_size(mut self, bytes: usize) -> Self {
+        self.max_row = bytes;
+        self
+    }
+
+    /// Sets the clock, for tests.
+    #[must_use]
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Box::new(clock);
+        self
+    }
+}
+
+/// Keeps tasks in one file of this machine, which survive whatever happens to the process.
+///
+/// A call returns when its change is on disk (`fsync`). Calls that come while a commit is on its way
+/// share the next one, so that many at a time are cheap. All disk work happens off the async threads.
+/// Only one process can have the file open; leases of the process before end when it is opened.
+///
+/// When the disk is full, or fails, calls come to [`StoreError::Unavailable`] and change nothing; the
+/// file is opened anew with each later call, until it works again.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("tasks.redb");
+/// use mcp_tasks::store::{EmbeddedStore, TaskStore};
+///
+/// let store = EmbeddedStore::open(&path)?;
+/// assert_eq!(store.sweep(100).await?, 0);
+/// # Ok(()) }
+/// ```
+///
+/// Dropping it waits for the commit that is on its way; the file is closed then.
+pub struct EmbeddedStore {
+    shared: Arc<Shared>,
+    /// `None` only while it is dropped.
+    jobs: Option<mpsc::Sender<Job>>,
+    writer: Option<JoinHandle<()>>,
+}
+
+/// One transaction to run, and what to do when it is durable or failed.
+type Done = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
+type Job = Box<dyn FnOnce(&mut Transaction<'_, Open<'_>>) -> Done + Send>;
+type Opener = Box<dyn Fn() -> Result<Database, DatabaseError> + Send + Sync>;
+
+struct Shared {
+    /// `None` while it could not be opened anew after a failure.
+    database: RwLock<Option<Database>>,
+    opener: Opener,
+    options: EmbeddedOptions,
+    hub: Hub,
+    recent: Mutex<Recent>,
+}
+
+/// Rows that were written lately, so that asking for a task that is alive needs no disk. Only the
+/// writer puts rows in, after their commit: what is here is what is on disk.
+#[derive(Default)]
+struct Recent(HashMap<TaskId, TaskRow>);
+
+impl Recent {
+    /// So many rows of so many bytes at most.
+    const ROWS: usize = 1024;
+    const BYTES: usize = 16 * 1024;
+
+    fn update(&mut self, written: Vec<(TaskId, Option<(TaskRow, usize)>)>) {
+        for (id, row) in written {
+            let Some((row, _)) = row.filter(|(_, bytes)| *bytes <= Self::BYTES) else {
+                self.0.remove(&id);
+                continue;
+            };
+            if self.0.len() >= Self::ROWS && !self.0.contains_key(&id) {
+                // Any other: what is asked for again will be written again, or read.
+                let Some(other) = self.0.keys().next().cloned() else { continue };
+                self.0.remove(&other);
+            }
+            self.0.insert(id, row);
+        }
+    }
+}
+
+impl EmbeddedStore {
+    /// Opens a file, or creates it.
+    ///
+    /// # Errors
+    /// See [`EmbeddedError`].
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, EmbeddedError> {
+        Self::open_with(path, EmbeddedOptions::new())
+    }
+
+    /// Opens a file with options, or creates it.
+    ///
+    /// # Errors
+    /// See [`EmbeddedError`].
+    pub fn open_with(
+        path: impl AsRef<Path>,
+        options: EmbeddedOptions,
+    ) -> Result<Self, EmbeddedError> {
+        let path = path.as_ref().to_owned();
+        let opener: Opener = {
+            let path = path.clone();
+            Box::new(move || Database::builder().set_cache_size(16 * 1024 * 1024).create(&path))
+        };
+        Self::start(path, opener, options)
+    }
+
+    fn start(
+        path: PathBuf,
+        opener: Opener,
+        options: EmbeddedOptions,
+    ) -> Result<Self, EmbeddedError> {
+        let database = opener().map_err(|error| match error {
+            DatabaseError::DatabaseAlreadyOpen => EmbeddedError::InUse { path: path.clone() },
+            error => EmbeddedError::File { path: path.clone(), reason: error.to_string() },
+        })?;
+        let shared = Arc::new(Shared {
+            database: RwLock::new(Some(database)),
+            opener,
+            options,
+            hub: Hub::default(),
+            recent: Mutex::default(),
+        });
+        shared.prepare().map_err(|source| EmbeddedError::Content { path: path.clone(), source })?;
+        let (jobs, queue) = mpsc::channel(QUEUE);
+        let writer = Arc::clone(&shared);
+        let writer = std::thread::Builder::new()
+            .name("mcp-tasks-store".to_owned())
+            .spawn(move || writer.write(queue))
+            .map_err(|error| EmbeddedError::File { path, reason: error.to_string() })?;
+        Ok(Self { shared, jobs: Some(jobs), writer: Some(writer) })
+    }
+
+    /// Has the writer run a transaction, and waits until it is durable.
+    async fn transact<R: Send + 'static>(
+        &self,
+        run: impl FnOnce(&mut Transaction<'_, Open<'_>>) -> Result<R, StoreError> + Send + 'static,
+    ) -> Result<R, StoreError> {
+        let (reply, answer) = oneshot::channel();
+        let job: Job = Box::new(move |transaction| {
+            let result = run(transaction);
+            Box::new(move |committed| {
+                // Nobody waits if the caller was dropped; the change stands.
+                let _ = reply.send(committed.and(result));
+            })
+        });
+        let ended = || StoreError::unavailable("the store could not begin");
+        let jobs = self.jobs.as_ref().ok_or_else(ended)?;
+        jobs.send(job).await.map_err(|_| ended())?;
+        answer.await.map_err(|_| ended())?
+    }
+
+    /// Runs a reading transaction on a thread that may block.
+    async fn look<R: Send + 'static>(
+        &self,
+        run: impl FnOnce(&Transaction<'_, Snapshot>) -> Result<R, StoreError> + Send + 'static,
+    ) -> Result<R, StoreError> {
+        let shared = Arc::clone(&self.shared);
+        tokio::task::spawn_blocking(move || shared.read(run))
+            .await
+            .map_err(StoreError::unavailable)?
+    }
+}
+
+impl Drop for EmbeddedStore {
+    fn drop(&mut self) {
+        self.jobs = None;
+        if let Some(writer) = self.writer.take()
+            && writer.join().is_err()
+        {
+            tracing::error!("the writer of a task store panicked");
+        }
+    }
+}
+
+impl Shared {
+    /// Creates the tables, and ends the leases of workers that this process's predecessor had.
+    fn prepare(&self) -> Result<(), StoreError> {
+        let ended = self.commit(|transaction| {
+            transaction.tables.written = true; // The tables themselves, at least.
+            transaction.check_codec()?;
+            transaction.end_leases()
+        })??;
+        tracing::debug!(ended, "a task store was opened");
+        Ok(())
+    }
+
+    /// The writer: until the store is dropped.
+    fn write(&self, mut queue: mpsc::Receiver<Job>) {
+        let mut batch = Vec::new();
+        while let Some(first) = queue.blocking_recv() {
+            batch.push(first);
+            while batch.len() < BATCH
+                && let Ok(next) = queue.try_recv()
+            {
+                batch.push(next);
+            }
+            let mut done = Vec::with_capacity(batch.len());
+            let committed = self.commit(|transaction| {
+                done.extend(batch.drain(..).map(|job| job(transaction)));
+            });
+            for reply in done {
+                reply(committed.clone());
+            }
+            // Jobs of a transaction that could not begin.
+            batch.clear();
+        }
+        *self.database.write().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// Runs one transaction; `Ok` when it is on disk, or had nothing to write.
+    fn commit<R>(
+        &self,
+        run: impl FnOnce(&mut Transaction<'_, Open<'_>>) -> R,
+    ) -> Result<R, StoreError> {
+        self.reopen()?;
+        let mut news = News::default();
+        let result = {
+            let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
+            let database = database.as_ref().ok_or_else(closed)?;
+            self.try_commit(database, &mut news, run)
+        };
+        match result {
+            Ok(result) => {
+                self.recent().update(news.written);
+                for id in &news.changed {
+                    self.hub.tell(id);
+                }
+                if news.work {
+                    self.hub.tell_work();
+                }
+                Ok(result)
+            }
+            Err(error) => {
+                tracing::error!(%error, "a task store failed");
+                // Whether the change was made is not known.
+                self.recent().0.clear();
+                // The library wants a database that has failed to be opened anew.
+                *self.database.write().unwrap_or_else(PoisonError::into_inner) = None;
+                Err(error)
+            }
+        }
+    }
+
+    fn recent(&self) -> MutexGuard<'_, Recent> {
+        self.recent.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn try_commit<R>(
+        &self,
+        database: &Database,
+        news: &mut News,
+        run: impl FnOnce(&mut Transaction<'_, Open<'_>>) -> R,
+    ) -> Result<R, StoreError> {
+        let write = database.begin_write().map_err(StoreError::unavailable)?;
+        let (result, written, broken) = {
+            let open = |table| write.open_table(table).map_err(StoreError::unavailable);
+            let mut tables = Open {
+                tables: [open(ROWS)?, open(DUE)?, open(EXPIRY)?, open(KEYS)?],
+                written: false,
+                broken: None,
+            };
+            let result = run(&mut Transaction {
+                tables: &mut tables,
+                codec: &*self.options.codec,
+                now: self.options.clock.now(),
+                max_row: self.options.max_row,
+                news,
+            });
+            (result, tables.written, tables.broken)
+        };
+        if let Some(error) = broken {
+            return Err(error);
+        }
+        if written {
+            write.commit().map_err(StoreError::unavailable)?;
+        } else {
+            write.abort().map_err(StoreError::unavailable)?;
+        }
+        Ok(result)
+    }
+
+    /// Opens the database anew if it has failed.
+    fn reopen(&self) -> Result<(), StoreError> {
+        let is_open = |database: &Option<Database>| database.is_some();
+        if is_open(&self.database.read().unwrap_or_else(PoisonError::into_inner)) {
+            return Ok(());
+        }
+        let mut database = self.database.write().unwrap_or_else(PoisonError::into_inner);
+        if database.is_none() {
+            *database = Some((self.opener)().map_err(StoreError::unavailable)?);
+            tracing::info!("a task store works again");
+        }
+        Ok(())
+    }
+
+    fn read<R>(
+        &self,
+        run: impl FnOnce(&Transaction<'_, Snapshot>) -> Result<R, StoreError>,
+    ) -> Result<R, StoreError> {
+        self.reopen()?;
+        let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
+        let database = database.as_ref().ok_or_else(closed)?;
+        let read = database.begin_read().map_err(StoreError::unavailable)?;
+        let open = |table| read.open_table(table).map_err(StoreError::unavailable);
+        let mut tables = Snapshot([open(ROWS)?, open(DUE)?, open(EXPIRY)?, open(KEYS)?]);
+        run(&Transaction {
+            tables: &mut tables,
+            codec: &*self.options.codec,
+            now: self.options.clock.now(),
+            max_row: self.options.max_row,
+            news: &mut News::default(),
+        })
+    }
+}
+
+fn closed() -> StoreError {
+    StoreError::unavailable("the file could not be opened anew")
+}
+
+fn at(table: Table) -> usize {
+    match table {
+        Table::Rows => 0,
+        Table::Due => 1,
+        Table::Expiry => 2,
+        Table::Keys => 3,
+    }
+}
+
+/// The tables of a writing transaction.
+struct Open<'t> {
+    tables: [redb::Table<'t, &'static [u8], &'static [u8]>; 4],
+    written: bool,
+    /// The first failure of the disk: nothing of the transaction may be committed then.
+    broken: Option<StoreError>,
+}
+
+/// The tables of a reading transaction.
+struct Snapshot([redb::ReadOnlyTable<&'static [u8], &'static [u8]>; 4]);
+
+fn get(
+    table: &impl ReadableTable<&'static [u8], &'static [u8]>,
+    key: &[u8],
+) -> Result<Option<Vec<u8>>, StoreError> {
+    let found = table.get(key).map_err(StoreError::unavailable)?;
+    Ok(found.map(|bytes| bytes.value().to_vec()))
+}
+
+fn scan(
+    table: &impl ReadableTable<&'static [u8], &'static [u8]>,
+    from: &[u8],
+    to: &[u8],
+    limit: usize,
+) -> Result<Vec<Vec<u8>>, StoreError> {
+    let range = table.range::<&[u8]>(from..to).map_err(StoreError::unavailable)?;
+    range
+        .take(limit)
+        .map(|entry| match entry {
+            Ok((key, _)) => Ok(key.value().to_vec()),
+            Err(error) => Err(StoreError::unavailable(error)),
+        })
+        .collect()
+}
+
+impl Open<'_> {
+    fn failed<R>(
+        &mut self,
+        error: impl std::error::Error + Send + Sync + 'static,
+    ) -> Result<R, StoreError> {
+        let error = StoreError::unavailable(error);
+        self.broken.get_or_insert(error.clone());
+        Err(error)
+    }
+}
+
+impl Tables for Open<'_> {
+    fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        get(&self.tables[at(table)], key)
+    }
+
+    fn put(&mut self, table: Table, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
+        self.written = true;
+        match self.tables[at(table)].insert(key, value).map(drop) {
+            Ok(()) => Ok(()),
+            Err(error) => self.failed(error),
+        }
+    }
+
+    fn remove(&mut self, table: Table, key: &[u8]) -> Result<(), StoreError> {
+        self.written = true;
+        match self.tables[at(table)].remove(key).map(drop) {
+            Ok(()) => Ok(()),
+            Err(error) => self.failed(error),
+        }
+    }
+
+    fn scan(
+        &self,
+        table: Table,
+        from: &[u8],
+        to: &[u8],
+        limit: usize,
+    ) -> Result<Vec<Vec<u8>>, StoreError> {
+        scan(&self.tables[at(table)], from, to, limit)
+    }
+}
+
+impl Tables for Snapshot {
+    fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        get(&self.0[at(table)], key)
+    }
+
+    fn put(&mut self, _: Table, _: &[u8], _: &[u8]) -> Result<(), StoreError> {
+        Err(StoreError::unavailable("this transaction only reads"))
+    }
+
+    fn remove(&mut self, _: Table, _: &[u8]) -> Result<(), StoreError> {
+        Err(StoreError::unavailable("this transaction only reads"))
+    }
+
+    fn scan(
+        &self,
+        table: Table,
+        from: &[u8],
+        to: &[u8],
+        limit: usize,
+    ) -> Result<Vec<Vec<u8>>, StoreError> {
+        scan(&self.0[at(table)], from, to, limit)
+    }
+}
+
+#[async_trait]
+impl TaskStore for EmbeddedStore {
+    async fn create(&self, task: NewTask) -> Result<Created, StoreError> {
+        let id = TaskId::generate()?;
+        self.transact(move |transaction| transaction.create(id, task)).await
+    }
+
+    async fn claim(&self, lease: Duration, limit: usize) -> Result<Vec<TaskRow>, StoreError> {
+        // Most claims find nothing, and need no place in the queue of writers.
+        if limit == 0 || !self.look(|transaction| transaction.has_due()).await? {
+            return Ok(Vec::new());
+        }
+        self.transact(move |transaction| transaction.claim(lease, limit)).await
+    }
+
+    async fn heartbeat(
+        &self,
+        hold: &Hold,
+        lease: Duration,
+        message: Option<String>,
+    ) -> Result<(), StoreError> {
+        let hold = hold.clone();
+        self.transact(move |transaction| transaction.heartbeat(&hold, lease, message)).await
+    }
+
+    async fn checkpoint(&self, hold: &Hold, key: &str, value: RawJson) -> Result<(), StoreError> {
+        let (hold, key) = (hold.clone(), key.to_owned());
+        self.transact(move |transaction| transaction.checkpoint(&hold, &key, value)).await
+    }
+
+    async fn ask(
+        &self,
+        hold: &Hold,
+        questions: BTreeMap<String, InputRequest>,
+    ) -> Result<(), StoreError> {
+        let hold = hold.clone();
+        self.transact(move |transaction| transaction.ask(&hold, questions)).await
+    }
+
+    async fn discard(&self, hold: &Hold, key: &str) -> Result<(), StoreError> {
+        let (hold, key) = (hold.clone(), key.to_owned());
+        self.transact(move |transaction| transaction.discard(&hold, &key)).await
+    }
+
+    async fn release(&self, hold: &Hold) -> Result<(), StoreError> {
+        let hold = hold.clone();
+        self.transact(move |transaction| transaction.release(&hold)).await
+    }
+
+    async fn finish(&self, hold: &Hold, ended: Ended) -> Result<(), StoreError> {
+        let hold = hold.clone();
+        self.transact(move |transaction| transaction.finish(&hold, ended)).await
+    }
+
+    async fn answer(
+        &self,
+        id: &TaskId,
+        principal: Option<&str>,
+        answers: BTreeMap<String, RawJson>,
+    ) -> Result<usize, StoreError> {
+        let (id, principal) = (id.clone(), principal.map(str::to_owned));
+        self.transact(move |transaction| transaction.answer(&id, principal.as_deref(), answers))
+            .await
+    }
+
+    async fn cancel(&self, id: &TaskId, principal: Option<&str>) -> Result<(), StoreError> {
+        let (id, principal) = (id.clone(), principal.map(str::to_owned));
+        self.transact(move |transaction| transaction.cancel(&id, principal.as_deref())).await
+    }
+
+    async fn get(&self, id: &TaskId, principal: Option<&str>) -> Result<TaskRow, StoreError> {
+        if let Some(row) = self.shared.recent().0.get(id) {
+            let visible = row.is_visible_to(principal, self.shared.options.clock.now());
+            return visible.then(|| row.clone()).ok_or(StoreError::NotFound);
+        }
+        let (id, principal) = (id.clone(), principal.map(str::to_owned));
+        self.look(move |transaction| transaction.get(&id, principal.as_deref())).await
+    }
+
+    async fn sweep(&self, limit: usize) -> Result<usize, StoreError> {
+        self.transact(move |transaction| transaction.sweep(limit)).await
+    }
+
+    fn hub(&self) -> &Hub {
+        &self.shared.hub
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
+mod tests {
+    use std::io;
+    use std::sync::Mutex;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use redb::StorageBackend;
+
+    use super::*;
+    use crate::store::TaskRequest;
+
+    /// A disk in memory that can be full.
+    #[derive(Debug, Default, Clone)]
+    struct Disk {
+        bytes: Arc<Mutex<Vec<u8>>>,
+        full: Arc<AtomicBool>,
+    }
+
+    impl Disk {
+        fn check(&self) -> io::Result<()> {
+            match self.full.load(Ordering::SeqCst) {
+                true => Err(io::ErrorKind::StorageFull.into()),
+                false => Ok(()),
+            }
+        }
+    }
+
+    impl StorageBackend for Disk {
+        fn len(&self) -> io::Result<u64> {
+            Ok(self.bytes.lock().unwrap().len() as u64)
+        }
+
+        fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+            let bytes = self.bytes.lock().unwrap();
+            let offset = offset as usize;
+            let part = bytes.get(offset..offset + out.len());
+            out.copy_from_slice(part.ok_or(io::ErrorKind::UnexpectedEof)?);
+            Ok(())
+        }
+
+        fn set_len(&self, len: u64) -> io::Result<()> {
+            let mut bytes = self.bytes.lock().unwrap();
+            if len as usize > bytes.len() {
+                self.check()?;
+            }
+            bytes.resize(len as usize, 0);
+            Ok(())
+        }
+
+        fn sync_data(&self) -> io::Result<()> {
+            self.check()
+        }
+
+        fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+            self.check()?;
+            let mut bytes = self.bytes.lock().unwrap();
+            let offset = offset as usize;
+            let part = bytes.get_mut(offset..offset + data.len());
+            part.ok_or(io::ErrorKind::UnexpectedEof)?.copy_from_slice(data);
+            Ok(())
+        }
+    }
+
+    fn task() -> NewTask {
+        NewTask::new(TaskRequest {
+            method: "tools/call".to_owned(),
+            tool: "t".to_owned(),
+            version: None,
+            params: RawJson::null(),
+        })
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_loses_nothing_and_the_store_works_again() {
+        let disk = Disk::default();
+        let opened = disk.clone();
+        let opener: Opener =
+            Box::new(move || Database::builder().create_with_backend(opened.clone()));
+        let store = EmbeddedStore::start("disk".into(), opener, EmbeddedOptions::new()).unwrap();
+        let before = store.create(task()).await.unwrap().row;
+        let hold = store.claim(Duration::from_secs(60), 1).await.unwrap().pop().unwrap().hold();
+        for _ in 0..3 {
+            disk.full.store(true, Ordering::SeqCst);
+            for _ in 0..3 {
+                let error = store.create(task()).await.unwrap_err();
+                assert!(matches!(error, StoreError::Unavailable(_)), "{error}");
+                let error = store.heartbeat(&hold, Duration::from_secs(60), None).await;
+                assert!(matches!(error, Err(StoreError::Unavailable(_))), "{error:?}");
+            }
+            disk.full.store(false, Ordering::SeqCst);
+            assert_eq!(store.get(&before.id, None).await.unwrap().id, before.id);
+            store.heartbeat(&hold, Duration::from_secs(60), None).await.unwrap();
+            store.create(task()).await.unwrap();
+        }
+        // Three of those that were refused must not have come in.
+        assert_eq!(store.claim(Duration::from_secs(60), 100).await.unwrap().len(), 3);
+        store
+            .finish(&hold, Ended::Failed(mcp_core::protocol::ErrorObject::new(-32603, "x")))
+            .await
+            .unwrap();
+    }
+}

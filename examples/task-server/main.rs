@@ -1,0 +1,105 @@
+//! Indexes folders of any size, as a task that survives.
+//!
+//! ```text
+//! cargo run --example task-server -- serve <root>             on http://127.0.0.1:8090/mcp
+//! cargo run --example task-server -- index <folder>           starts, shows how far it is, waits
+//! cargo run --example task-server -- resume                   goes on with the last one
+//! ```
+//!
+//! `index` writes `<root>/<folder>.index.tsv`: path, SHA-256, bytes, lines and words of every file that
+//! Git would not ignore. It asks before it overwrites one. Kill the server or the client at any moment and
+//! start it again: the work goes on where it was. The client keeps what it needs for that in
+//! `task-server.json`.
+#![forbid(unsafe_code)]
+
+mod client;
+mod index;
+mod work;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use mcp_core::Shutdown;
+use mcp_http::HttpService;
+use mcp_tasks::Tasks;
+use mcp_tasks::store::EmbeddedStore;
+use tokio::net::TcpListener;
+
+const USAGE: &str = "usage: task-server serve <root> [--http ADDRESS:PORT] [--tasks FILE]
+       task-server index <folder> [--url URL]
+       task-server resume [--url URL]";
+
+enum Command {
+    Serve { root: PathBuf, address: String, tasks: PathBuf },
+    Index { folder: String, url: String },
+    Resume { url: String },
+}
+
+fn command() -> Result<Command, lexopt::Error> {
+    use lexopt::prelude::*;
+    let mut words = Vec::new();
+    let mut address = "127.0.0.1:8090".to_owned();
+    let mut tasks = PathBuf::from("task-server.redb");
+    let mut url = "http://127.0.0.1:8090/mcp".to_owned();
+    let mut arguments = lexopt::Parser::from_env();
+    while let Some(argument) = arguments.next()? {
+        match argument {
+            Long("http") => address = arguments.value()?.string()?,
+            Long("tasks") => tasks = arguments.value()?.into(),
+            Long("url") => url = arguments.value()?.string()?,
+            Value(word) => words.push(word.string()?),
+            other => return Err(other.unexpected()),
+        }
+    }
+    match &*words {
+        [serve, root] if serve == "serve" => {
+            Ok(Command::Serve { root: root.into(), address, tasks })
+        }
+        [index, folder] if index == "index" => Ok(Command::Index { folder: folder.clone(), url }),
+        [resume] if resume == "resume" => Ok(Command::Resume { url }),
+        _ => Err("no command is given".into()),
+    }
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let command = match command() {
+        Ok(command) => command,
+        Err(error) => {
+            eprintln!("task-server: {error}\n{USAGE}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let ended = match command {
+        Command::Serve { root, address, tasks } => serve(root, &address, &tasks).await,
+        Command::Index { folder, url } => client::index(&folder, &url).await,
+        Command::Resume { url } => client::resume(&url).await,
+    };
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("task-server: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[allow(clippy::print_stdout)] // Whoever starts it reads the address there.
+async fn serve(
+    root: PathBuf,
+    address: &str,
+    tasks: &std::path::Path,
+) -> Result<(), Box<dyn std::error::Error>> {
+    let root = root.canonicalize().map_err(|error| format!("{}: {error}", root.display()))?;
+    let server = index::server(root, Tasks::new(EmbeddedStore::open(tasks)?))?;
+    let listener = TcpListener::bind(address).await?;
+    println!("http://{}/mcp", listener.local_addr()?);
+    let (trigger, shutdown) = Shutdown::new();
+    tokio::spawn(async move {
+        if tokio::signal::ctrl_c().await.is_ok() {
+            trigger.request();
+        }
+    });
+    mcp_http::serve(listener, HttpService::builder(server).build(), shutdown).await?;
+    Ok(())
+}
