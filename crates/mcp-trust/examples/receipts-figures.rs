@@ -25,11 +25,9 @@ const TIME: Duration = Duration::from_secs(2);
 
 fn main() -> Result<(), Box<dyn Error>> {
     let within = std::env::args().nth(1).unwrap_or_else(|| ".".to_owned());
-    let folder = Path::new(&within).join(format!("receipts-figures-{}", std::process::id()));
-    fs::create_dir(&folder)?;
-    let figures = figures(&folder);
-    fs::remove_dir_all(&folder)?;
-    figures
+    // Removed when it is dropped, also if somebody no longer reads what is printed.
+    let folder = tempfile::tempdir_in(within)?;
+    figures(folder.path())
 }
 
 /// A decision as a payment server would record it.
