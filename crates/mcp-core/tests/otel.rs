@@ -209,31 +209,13 @@ async fn the_span_around_is_linked_or_else_the_parent() {
 #[tokio::test]
 async fn failures_are_named() {
     let cases = [
-        (
-            "tools/call",
-            json!({ "name": "tell", "arguments": {} }),
-            "tools/call tell",
-            "tool_error",
-            None,
-        ),
-        (
-            "tools/call",
-            json!({ "name": "refuse", "arguments": {} }),
-            "tools/call refuse",
-            "4001",
-            Some("sold\\nout"),
-        ),
-        (
-            "tools/call",
-            json!({ "name": "nobody-knows" }),
-            "tools/call",
-            "-32602",
-            Some("unknown tool"),
-        ),
-        ("nobody/knows", json!({}), "_OTHER", "-32601", Some("method not found: nobody/knows")),
-        ("tools/list", json!({ "cursor": "x" }), "tools/list", "-32602", None),
+        ("tools/call", json!({ "name": "tell" }), "tools/call tell", "tool_error"),
+        ("tools/call", json!({ "name": "refuse" }), "tools/call refuse", "4001"),
+        ("tools/call", json!({ "name": "nobody-knows" }), "tools/call", "-32602"),
+        ("nobody/knows", json!({}), "_OTHER", "-32601"),
+        ("tools/list", json!({ "cursor": "x" }), "tools/list", "-32602"),
     ];
-    for (method, params, name, error, description) in cases {
+    for (method, params, name, error) in cases {
         let exported = Exported::here();
         ask(&server(), method, params, json!({})).await;
         let span = exported.of_kind(&SpanKind::Server);
@@ -241,10 +223,9 @@ async fn failures_are_named() {
         assert_eq!(attribute(&span, "error.type").as_deref(), Some(error), "{span:#?}");
         let code = (error != "tool_error").then(|| error.to_owned());
         assert_eq!(attribute(&span, "rpc.response.status_code"), code);
-        let Status::Error { description: told } = &span.status else { panic!("{span:#?}") };
-        if let Some(description) = description {
-            assert_eq!(told, description);
-        }
+        // Messages may repeat what was sent.
+        assert_eq!(span.status, Status::error(""));
+        assert!(!format!("{:?}", span.events).contains("sold"), "{span:#?}");
     }
 }
 

@@ -25,7 +25,6 @@ macro_rules! server_span {
             otel.name = Empty,
             otel.kind = "server",
             otel.status_code = Empty,
-            otel.status_description = Empty,
             mcp.method.name = Empty,
             mcp.protocol.version = Empty,
             jsonrpc.request.id = Empty,
@@ -155,7 +154,7 @@ fn caller_of(notification: &IncomingNotification) -> Option<TraceContext> {
     TraceContext::parse(&traceparent, tracestate.as_deref(), baggage.as_deref()).ok()
 }
 
-/// The request ended with an error.
+/// The request ended with an error. Its message stays out: it may repeat what the client sent.
 pub(crate) fn failed(span: &Span, error: &Error) {
     if span.is_disabled() {
         return;
@@ -164,7 +163,6 @@ pub(crate) fn failed(span: &Span, error: &Error) {
     span.record("error.type", display(code));
     span.record("rpc.response.status_code", display(code));
     span.record("otel.status_code", "ERROR");
-    span.record("otel.status_description", display(Shown(error)));
 }
 
 /// The request ended with a result, which may be a tool's failure.
