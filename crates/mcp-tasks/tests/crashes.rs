@@ -40,10 +40,17 @@ fn main() {
         // What libtest would list, for the tools that ask.
         ["--list", ..] => println!("crashes: test"),
         _ => {
+            // In the words of libtest, for those who read them. A test that fails ends it all.
+            println!("\nrunning 3 tests");
             runtime.block_on(acknowledged_tasks_survive_a_kill());
+            println!("test acknowledged_tasks_survive_a_kill ... ok");
             runtime.block_on(tasks_are_finished_by_processes_that_are_killed_all_the_time());
+            println!("test tasks_are_finished_by_processes_that_are_killed_all_the_time ... ok");
             runtime.block_on(a_task_that_kills_its_process_is_given_up());
-            println!("crashes: ok");
+            println!("test a_task_that_kills_its_process_is_given_up ... ok");
+            println!(
+                "\ntest result: ok. 3 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out\n"
+            );
         }
     }
 }
