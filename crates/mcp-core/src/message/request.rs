@@ -140,6 +140,7 @@ fn missing_meta(method: &str, body: &str) -> Error {
     }
     Error::invalid_params(format!("`_meta` lacks `{}`", meta_keys::PROTOCOL_VERSION))
 }
+
 impl IncomingRequest {
     /// The id, to be echoed.
     #[must_use]

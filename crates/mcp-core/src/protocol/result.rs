@@ -118,6 +118,11 @@ pub trait ResultBody: Serialize {
         None
     }
 
+    /// Whether it says that a tool failed. Such a result is complete, and marked in traces.
+    fn is_error(&self) -> bool {
+        false
+    }
+
     /// How many bytes its long members have, by which the room for its JSON is set aside at once.
     ///
     /// A guess does: the default, 0, is right for results of up to a few hundred bytes.

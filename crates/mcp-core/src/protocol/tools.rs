@@ -283,6 +283,10 @@ impl ResultBody for CallToolResult {
         self.meta.take()
     }
 
+    fn is_error(&self) -> bool {
+        self.is_error == Some(true)
+    }
+
     fn length_hint(&self) -> usize {
         let content = self.content.iter().map(|block| match block {
             ContentBlock::Text(text) => text.text.len(),

@@ -194,7 +194,7 @@ impl Exchange {
         });
         match result {
             Ok(outcome) => {
-                span::answered(&self.span, self.request.method(), &outcome);
+                span::answered(&self.span, &outcome);
                 Response {
                     body: outcome.into_response(self.request.id(), &call.server.fragments),
                     kind: ResponseKind::Result,

@@ -24,6 +24,7 @@ const PREFIX: &[u8] = br#"{"jsonrpc":"2.0","result":"#;
 #[derive(Debug)]
 pub struct Outcome {
     result_type: Tag,
+    is_error: bool,
     body: Body,
     meta: Option<Meta>,
 }
@@ -66,12 +67,13 @@ impl Outcome {
 
     /// A final result whose members were rendered earlier; `body` is a JSON object.
     pub(crate) fn rendered(body: Bytes) -> Self {
-        Self { result_type: Tag::Complete, body: Body::Shared(body), meta: None }
+        Self { result_type: Tag::Complete, is_error: false, body: Body::Shared(body), meta: None }
     }
 
     fn new(result_type: Tag, mut body: impl ResultBody) -> Result<Self, Error> {
         let meta = body.take_meta();
-        Ok(Self { result_type, body: Body::Framed(frame(&body)?), meta })
+        let is_error = body.is_error();
+        Ok(Self { result_type, is_error, body: Body::Framed(frame(&body)?), meta })
     }
 
     /// `complete`, `input_required`, or an extension's type.
@@ -95,6 +97,12 @@ impl Outcome {
     #[must_use]
     pub fn is_complete(&self) -> bool {
         self.result_type == Tag::Complete
+    }
+
+    /// Whether this is a tool's result that says that the tool failed.
+    #[must_use]
+    pub fn is_error(&self) -> bool {
+        self.is_error
     }
 
     /// Whether this asks the client for input.
@@ -130,6 +138,7 @@ impl Outcome {
         if let Some(meta) = body.take_meta() {
             self.meta = Some(meta);
         }
+        self.is_error = body.is_error();
         self.body = Body::Framed(frame(&body)?);
         Ok(())
     }

@@ -50,6 +50,10 @@ struct Text<'a> {
 }
 
 impl ResultBody for TextResult<'_> {
+    fn is_error(&self) -> bool {
+        self.is_error
+    }
+
     fn length_hint(&self) -> usize {
         let [text] = &self.content;
         text.text.len() + self.structured.map_or(0, |raw| raw.get().len())

@@ -166,16 +166,8 @@ pub(crate) fn failed(span: &Span, error: &Error) {
 }
 
 /// The request ended with a result, which may be a tool's failure.
-pub(crate) fn answered(span: &Span, method: &str, outcome: &Outcome) {
-    #[derive(Deserialize)]
-    struct Called {
-        #[serde(rename = "isError", default)]
-        is_error: bool,
-    }
-    if span.is_disabled() || method != methods::TOOLS_CALL || !outcome.is_complete() {
-        return;
-    }
-    if outcome.parse::<Called>().is_ok_and(|called| called.is_error) {
+pub(crate) fn answered(span: &Span, outcome: &Outcome) {
+    if outcome.is_error() {
         span.record("error.type", "tool_error");
         span.record("otel.status_code", "ERROR");
     }

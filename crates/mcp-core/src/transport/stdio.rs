@@ -238,9 +238,11 @@ impl Connection {
                 .unwrap_or_else(PoisonError::into_inner)
                 .remove(&cancelled.request_id);
             if let Some(cancel) = cancel {
-                let reason = cancelled.reason.as_ref().map(reason_for_log);
+                // The client wrote it: it may be long, and no text at all.
+                let reason = cancelled.reason.and_then(|reason| reason.parse::<String>().ok());
+                let reason = Shown(reason.unwrap_or_default());
                 let id = Shown(&cancelled.request_id);
-                tracing::debug!(%id, ?reason, "a request was cancelled");
+                tracing::debug!(%id, %reason, "a request was cancelled");
                 let _ = cancel.send(());
             }
             return;
@@ -252,13 +254,6 @@ impl Connection {
             }
         });
     }
-}
-
-/// The beginning of a reason, which the client wrote: it may be long, and no text at all.
-fn reason_for_log(reason: &RawJson) -> String {
-    const CHARACTERS: usize = 200;
-    let reason = reason.parse::<String>().unwrap_or_default();
-    reason.chars().take(CHARACTERS).collect()
 }
 
 /// Drives an exchange to its end, unless it is cancelled: then nothing more is sent for it.
