@@ -1,6 +1,10 @@
 //! Tasks in one file.
 
-use std::collections::{BTreeMap, HashMap};
+mod options;
+mod recent;
+mod tables;
+
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::thread::JoinHandle;
@@ -9,98 +13,19 @@ use std::time::Duration;
 use async_trait::async_trait;
 use mcp_core::RawJson;
 use mcp_core::protocol::InputRequest;
-use mcp_core::sealed::KeyRing;
-use redb::{Database, DatabaseError, ReadableDatabase, ReadableTable, TableDefinition};
+use redb::{Database, DatabaseError, ReadableDatabase};
 use tokio::sync::{mpsc, oneshot};
 
-use super::engine::{Codec, MAX_ROW, News, Plain, Table, Tables, Transaction};
-use super::sealed::Sealed;
-use super::{
-    Clock, Created, Ended, Hold, Hub, NewTask, StoreError, SystemClock, TaskId, TaskRow, TaskStore,
-};
-
-type Definition = TableDefinition<'static, &'static [u8], &'static [u8]>;
-
-const ROWS: Definition = TableDefinition::new("tasks.rows.1");
-const DUE: Definition = TableDefinition::new("tasks.due.1");
-const EXPIRY: Definition = TableDefinition::new("tasks.expiry.1");
-const KEYS: Definition = TableDefinition::new("tasks.keys.1");
+pub use self::options::{EmbeddedError, EmbeddedOptions};
+use self::recent::Recent;
+use self::tables::{DUE, EXPIRY, KEYS, Open, ROWS, Snapshot};
+use super::engine::{News, Transaction};
+use super::{Created, Ended, Hold, Hub, NewTask, StoreError, TaskId, TaskRow, TaskStore};
 
 /// As many calls share a commit, at most.
 const BATCH: usize = 256;
 /// As many calls wait for a commit; more wait for their turn to wait.
 const QUEUE: usize = 1024;
-
-/// Why an embedded store cannot be opened.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum EmbeddedError {
-    /// Another process (or this one) has the file open. Only one can.
-    #[error("{path}: the file is open already; only one process can use it")]
-    InUse {
-        /// The file.
-        path: PathBuf,
-    },
-    /// The file cannot be opened or created, or is no store.
-    #[error("{path}: {reason}")]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        reason: String,
-    },
-    /// What is in the file cannot be read: it is damaged, or encrypted with a key that is not given.
-    #[error("{path}: {source}")]
-    Content {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: StoreError,
-    },
-}
-
-/// How an [`EmbeddedStore`] is opened.
-pub struct EmbeddedOptions {
-    clock: Box<dyn Clock>,
-    codec: Box<dyn Codec>,
-    max_row: usize,
-}
-
-impl Default for EmbeddedOptions {
-    fn default() -> Self {
-        Self { clock: Box::new(SystemClock::default()), codec: Box::new(Plain), max_row: MAX_ROW }
-    }
-}
-
-impl EmbeddedOptions {
-    /// The defaults: not encrypted, 8 MiB for a task, the system's clock.
-    #[must_use]
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Encrypts tasks at rest: requests, principals, answers, results. Identifiers and times stay
-    /// readable. All keys of the ring open tasks, the current one seals them.
-    #[must_use]
-    pub fn encrypted(mut self, keys: KeyRing) -> Self {
-        self.codec = Box::new(Sealed::new(keys));
-        self
-    }
-
-    /// Sets the most bytes that one task may have.
-    #[must_use]
-    pub fn max_task_size(mut self, bytes: usize) -> Self {
-        self.max_row = bytes;
-        self
-    }
-
-    /// Sets the clock, for tests.
-    #[must_use]
-    pub fn clock(mut self, clock: impl Clock) -> Self {
-        self.clock = Box::new(clock);
-        self
-    }
-}
 
 /// Keeps tasks in one file of this machine, which survive whatever happens to the process.
 ///
@@ -142,32 +67,6 @@ struct Shared {
     options: EmbeddedOptions,
     hub: Hub,
     recent: Mutex<Recent>,
-}
-
-/// Rows that were written lately, so that asking for a task that is alive needs no disk. Only the
-/// writer puts rows in, after their commit: what is here is what is on disk.
-#[derive(Default)]
-struct Recent(HashMap<TaskId, TaskRow>);
-
-impl Recent {
-    /// So many rows of so many bytes at most.
-    const ROWS: usize = 1024;
-    const BYTES: usize = 16 * 1024;
-
-    fn update(&mut self, written: Vec<(TaskId, Option<(TaskRow, usize)>)>) {
-        for (id, row) in written {
-            let Some((row, _)) = row.filter(|(_, bytes)| *bytes <= Self::BYTES) else {
-                self.0.remove(&id);
-                continue;
-            };
-            if self.0.len() >= Self::ROWS && !self.0.contains_key(&id) {
-                // Any other: what is asked for again will be written again, or read.
-                let Some(other) = self.0.keys().next().cloned() else { continue };
-                self.0.remove(&other);
-            }
-            self.0.insert(id, row);
-        }
-    }
 }
 
 impl EmbeddedStore {
@@ -406,117 +305,6 @@ impl Shared {
 
 fn closed() -> StoreError {
     StoreError::unavailable("the file could not be opened anew")
-}
-
-fn at(table: Table) -> usize {
-    match table {
-        Table::Rows => 0,
-        Table::Due => 1,
-        Table::Expiry => 2,
-        Table::Keys => 3,
-    }
-}
-
-/// The tables of a writing transaction.
-struct Open<'t> {
-    tables: [redb::Table<'t, &'static [u8], &'static [u8]>; 4],
-    written: bool,
-    /// The first failure of the disk: nothing of the transaction may be committed then.
-    broken: Option<StoreError>,
-}
-
-/// The tables of a reading transaction.
-struct Snapshot([redb::ReadOnlyTable<&'static [u8], &'static [u8]>; 4]);
-
-fn get(
-    table: &impl ReadableTable<&'static [u8], &'static [u8]>,
-    key: &[u8],
-) -> Result<Option<Vec<u8>>, StoreError> {
-    let found = table.get(key).map_err(StoreError::unavailable)?;
-    Ok(found.map(|bytes| bytes.value().to_vec()))
-}
-
-fn scan(
-    table: &impl ReadableTable<&'static [u8], &'static [u8]>,
-    from: &[u8],
-    to: &[u8],
-    limit: usize,
-) -> Result<Vec<Vec<u8>>, StoreError> {
-    let range = table.range::<&[u8]>(from..to).map_err(StoreError::unavailable)?;
-    range
-        .take(limit)
-        .map(|entry| match entry {
-            Ok((key, _)) => Ok(key.value().to_vec()),
-            Err(error) => Err(StoreError::unavailable(error)),
-        })
-        .collect()
-}
-
-impl Open<'_> {
-    fn failed<R>(
-        &mut self,
-        error: impl std::error::Error + Send + Sync + 'static,
-    ) -> Result<R, StoreError> {
-        let error = StoreError::unavailable(error);
-        self.broken.get_or_insert(error.clone());
-        Err(error)
-    }
-}
-
-impl Tables for Open<'_> {
-    fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        get(&self.tables[at(table)], key)
-    }
-
-    fn put(&mut self, table: Table, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
-        self.written = true;
-        match self.tables[at(table)].insert(key, value).map(drop) {
-            Ok(()) => Ok(()),
-            Err(error) => self.failed(error),
-        }
-    }
-
-    fn remove(&mut self, table: Table, key: &[u8]) -> Result<(), StoreError> {
-        self.written = true;
-        match self.tables[at(table)].remove(key).map(drop) {
-            Ok(()) => Ok(()),
-            Err(error) => self.failed(error),
-        }
-    }
-
-    fn scan(
-        &self,
-        table: Table,
-        from: &[u8],
-        to: &[u8],
-        limit: usize,
-    ) -> Result<Vec<Vec<u8>>, StoreError> {
-        scan(&self.tables[at(table)], from, to, limit)
-    }
-}
-
-impl Tables for Snapshot {
-    fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        get(&self.0[at(table)], key)
-    }
-
-    fn put(&mut self, _: Table, _: &[u8], _: &[u8]) -> Result<(), StoreError> {
-        Err(StoreError::unavailable("this transaction only reads"))
-    }
-
-    fn remove(&mut self, _: Table, _: &[u8]) -> Result<(), StoreError> {
-        Err(StoreError::unavailable("this transaction only reads"))
-    }
-
-    fn scan(
-        &self,
-        table: Table,
-        from: &[u8],
-        to: &[u8],
-        limit: usize,
-    ) -> Result<Vec<Vec<u8>>, StoreError> {
-        scan(&self.0[at(table)], from, to, limit)
-    }
 }
 
 #[async_trait]
