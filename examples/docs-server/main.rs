@@ -46,6 +46,7 @@ struct Options {
     transport: Transport,
 }
 
+#[allow(clippy::print_stdout, reason = "help, before anything is served")]
 fn options() -> Result<Options, lexopt::Error> {
     use lexopt::prelude::*;
     let mut folder = None;
@@ -53,6 +54,10 @@ fn options() -> Result<Options, lexopt::Error> {
     let mut arguments = lexopt::Parser::from_env();
     while let Some(argument) = arguments.next()? {
         match argument {
+            Long("help") | Short('h') => {
+                println!("{USAGE}");
+                std::process::exit(0);
+            }
             Long("stdio") => transport = Transport::Stdio,
             Long("http") => transport = Transport::Http(arguments.value()?.string()?),
             Value(path) if folder.is_none() => folder = Some(path.into()),

@@ -35,6 +35,7 @@ enum Command {
     Resume { url: String },
 }
 
+#[allow(clippy::print_stdout, reason = "help, before anything is served")]
 fn command() -> Result<Command, lexopt::Error> {
     use lexopt::prelude::*;
     let mut words = Vec::new();
@@ -44,6 +45,10 @@ fn command() -> Result<Command, lexopt::Error> {
     let mut arguments = lexopt::Parser::from_env();
     while let Some(argument) = arguments.next()? {
         match argument {
+            Long("help") | Short('h') => {
+                println!("{USAGE}");
+                std::process::exit(0);
+            }
             Long("http") => address = arguments.value()?.string()?,
             Long("tasks") => tasks = arguments.value()?.into(),
             Long("url") => url = arguments.value()?.string()?,
