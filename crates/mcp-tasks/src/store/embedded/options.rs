@@ -36,7 +36,7 @@ pub enum EmbeddedError {
     },
 }
 
-/// How an [`EmbeddedStore`] is opened.
+/// How an [`EmbeddedStore`](super::EmbeddedStore) is opened.
 pub struct EmbeddedOptions {
     pub(super) clock: Box<dyn Clock>,
     pub(super) codec: Box<dyn Codec>,
