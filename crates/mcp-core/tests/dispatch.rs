@@ -431,6 +431,22 @@ fn all_mistakes_are_reported_at_once() {
 }
 
 #[test]
+fn a_header_needs_a_parameter_with_a_type() {
+    for properties in [json!({ "text": true }), json!({}), json!([]), json!(7)] {
+        let tool = ServedTool::new("odd", async |RawArgs(_): RawArgs| "x")
+            .input_schema(schema(json!({ "type": "object", "properties": properties })))
+            .mirror_header("text", "Text");
+        let errors = Server::builder("app", "1").tool(tool).build().err();
+        let refused = |errors: &mcp_core::server::BuildErrors| {
+            errors.as_slice().iter().any(|e| matches!(e, BuildError::Schema { .. }))
+        };
+        // Without the validator nobody looks at a schema whose properties are no object.
+        let checked = properties.is_object() || cfg!(feature = "validation");
+        assert_eq!(errors.as_ref().is_some_and(refused), checked, "{properties}: {errors:?}");
+    }
+}
+
+#[test]
 fn reserved_codes_cannot_be_made() {
     for code in -32768..=-32000 {
         assert!(mcp_core::ApplicationCode::try_new(code).is_none(), "{code}");

@@ -11,8 +11,8 @@ use serde_json::value::RawValue;
 use crate::extension::{ClientProfile, Extension, MetaKey, Negotiated};
 use crate::message::{IncomingNotification, IncomingRequest, without_values};
 use crate::protocol::{
-    ClientCapabilities, Implementation, InputRequest, LoggingLevel, LoggingMessageNotificationParams, Meta,
-    ProgressNotificationParams, methods,
+    ClientCapabilities, Implementation, InputRequest, LoggingLevel,
+    LoggingMessageNotificationParams, Meta, ProgressNotificationParams, methods,
 };
 use crate::server::interaction::{Interaction, Rounds};
 use crate::server::outbox::Outbox;
