@@ -155,7 +155,9 @@ impl Cx {
     {
         let schema = form_schema::<T>()?;
         let params = ElicitRequestFormParams::new(message, schema);
-        let answer = self.elicit_form(key, params).await?;
+        // The form may allow what `T` does not, and is not checked at all without `validation`.
+        let fits = |content: &str| serde_json::from_str::<T>(content).is_ok();
+        let answer = self.ask_form(key, params, fits).await?;
         answer.parse().map_err(|_| InputError::Protocol(Error::Internal))
     }
 
@@ -167,6 +169,15 @@ impl Cx {
         &self,
         key: &str,
         params: ElicitRequestFormParams,
+    ) -> Result<RawJson, InputError> {
+        self.ask_form(key, params, |_| true).await
+    }
+
+    async fn ask_form(
+        &self,
+        key: &str,
+        params: ElicitRequestFormParams,
+        fits: impl Fn(&str) -> bool,
     ) -> Result<RawJson, InputError> {
         let declared = self.client_capabilities().elicitation.as_ref();
         // A client that names no mode offers forms, as in earlier revisions.
@@ -181,7 +192,10 @@ impl Cx {
         let result: ElicitResult = self
             .ask_for(key, request, |result: &ElicitResult| {
                 result.action != ElicitAction::Accept
-                    || result.content.as_ref().is_some_and(|content| check(content.get()))
+                    || result
+                        .content
+                        .as_ref()
+                        .is_some_and(|content| check(content.get()) && fits(content.get()))
             })
             .await?;
         let content = accepted(&result)?.content.clone();
