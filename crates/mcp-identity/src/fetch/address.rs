@@ -102,7 +102,7 @@ fn of_v4(address: Ipv4Addr) -> AddressKind {
         [192, 0, 0, _] | [192, 31, 196, _] | [192, 52, 193, _] | [192, 175, 48, _] => K::Reserved,
         [224..=239, ..] => K::Multicast,
         [255, 255, 255, 255] => K::Broadcast,
-        [240.., ..] => K::Reserved,
+        [240..=255, ..] => K::Reserved,
         _ => K::Global,
     }
 }
@@ -124,7 +124,7 @@ fn of_v6(address: Ipv6Addr) -> AddressKind {
         [0x2001, 0..=0x1ff, ..] | [0x2620, 0x4f, 0x8000, ..] => K::Reserved,
         [0xfc00..=0xfdff, ..] | [0xfec0..=0xfeff, ..] => K::UniqueLocal,
         [0xfe80..=0xfebf, ..] => K::LinkLocal,
-        [0xff00.., ..] => K::Multicast,
+        [0xff00..=0xffff, ..] => K::Multicast,
         // Nothing else has been given to anyone.
         [0x2000..=0x3fff, ..] => K::Global,
         _ => K::Reserved,
