@@ -1,0 +1,10 @@
+//! The safe fetcher against a network that means harm.
+
+mod support;
+
+mod addresses;
+mod answers;
+mod caching;
+mod limits;
+mod redirects;
+mod sockets;
