@@ -29,7 +29,11 @@
 pub mod agent_card;
 pub mod card;
 pub mod catalog;
+#[cfg(feature = "client")]
+pub mod check;
 pub mod did;
+#[cfg(feature = "client")]
+pub mod discover;
 #[cfg(feature = "client")]
 pub mod fetch;
 pub mod finding;
@@ -37,6 +41,7 @@ pub mod media_type;
 mod names;
 pub mod schema;
 pub mod time;
+pub mod trust;
 pub mod urn;
 
 pub use agent_card::AgentCard;
