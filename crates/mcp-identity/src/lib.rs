@@ -40,6 +40,7 @@ pub mod finding;
 pub mod media_type;
 mod names;
 pub mod schema;
+pub mod sign;
 pub mod time;
 pub mod trust;
 pub mod urn;

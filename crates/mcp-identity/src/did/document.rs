@@ -6,7 +6,7 @@ use mcp_trust::keys::{KeySet, PublishedKey, Validity};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::judge;
+use super::{DidWeb, judge};
 use crate::finding::{self, Findings};
 
 mcp_core::wire! {
@@ -130,7 +130,52 @@ pub enum KeyProblem {
     Jwk(#[from] JwkError),
 }
 
+/// The vocabularies that resolvers which read JSON-LD expect.
+const CONTEXT: [&str; 2] =
+    ["https://www.w3.org/ns/did/v1", "https://w3id.org/security/suites/jws-2020/v1"];
+/// How the keys of our documents are written, as DID resolvers know it.
+const JSON_WEB_KEY: &str = "JsonWebKey2020";
+
 impl DidDocument {
+    /// The document of a name whose keys for statements are these.
+    ///
+    /// While keys rotate, the set has the old and the new ones: see [`Keychain::key_set`](mcp_trust::keys::Keychain::key_set). Keys
+    /// whose names are not `did`, `#` and a fragment are left out.
+    ///
+    /// ```
+    /// use mcp_identity::{DidDocument, DidWeb};
+    /// use mcp_trust::keys::{Algorithm, KeySet, PublishedKey, SigningKey, Validity};
+    ///
+    /// let did: DidWeb = "did:web:example.com".parse()?;
+    /// let key = SigningKey::generate(Algorithm::Es256)?;
+    /// let public = PublishedKey::new(did.key_id("2026"), key.verifying_key().clone(), Validity::always());
+    /// let document = DidDocument::of(&did, &KeySet::new([public])?);
+    /// document.validate()?;
+    /// assert_eq!(document.assertion_keys()?.keys()[0].key_id(), "did:web:example.com#2026");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn of(did: &DidWeb, keys: &KeySet) -> Self {
+        let own = keys.keys().iter().filter(|key| did.fragment_of(key.key_id()).is_some());
+        let methods: Vec<_> = own
+            .map(|key| {
+                let mut jwk = key.to_jwk();
+                // The method's own name is the key's; another could only differ.
+                jwk.kid = None;
+                let jwk = RawJson::from_string(jwk.to_json()).unwrap_or_else(|_| RawJson::null());
+                VerificationMethod::new(key.key_id(), JSON_WEB_KEY, did.as_str())
+                    .with_public_key_jwk(jwk)
+            })
+            .collect();
+        let references =
+            methods.iter().map(|method| MethodOrReference::Reference(method.id.clone()));
+        let references: Vec<_> = references.collect();
+        Self::new(did.as_str())
+            .with_context(RawJson::from(serde_json::json!(CONTEXT)))
+            .with_verification_method(methods)
+            .with_assertion_method(references)
+    }
+
     /// Reads a document that is everything that DID Core asks for, as far as this crate uses it.
     ///
     /// # Errors
