@@ -1,8 +1,13 @@
 //! What stands behind a card.
 
 use std::fmt;
+use std::time::SystemTime;
 
-/// How much stands behind a card. Each level includes those before it.
+use crate::DidDocument;
+use crate::catalog::{CatalogEntry, TrustManifest};
+use crate::sign::{TrustError, verify_manifest};
+
+/// How much stands behind a card, from nothing up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 #[non_exhaustive]
 pub enum TrustLevel {
@@ -11,9 +16,10 @@ pub enum TrustLevel {
     Unsigned,
     /// It is what the catalog's entry says by digest. Whoever can change the catalog can change both.
     DigestMatched,
-    /// Somebody signed the entry with its digest or address, by the keys that their domain publishes.
+    /// The publisher signed the entry, with the card's digest or address, by the keys that the publisher's domain lists.
+    /// The publisher is whose domain the entry's `urn:air` name bears: anybody can sign in a name of their own.
     Signed,
-    /// The same, and the signer is one that was known before.
+    /// Somebody signed it so who was known before.
     Pinned,
 }
 
@@ -42,17 +48,67 @@ impl fmt::Display for TrustLevel {
 pub struct Trust {
     /// How much.
     pub level: TrustLevel,
-    /// Who signed, as far as that holds: names such as `did:web:example.com`.
-    pub signers: Vec<String>,
-    /// Signatures that do not hold or could not be looked at: who is said to have signed, and why not. Text of the other
+    /// Whose signatures hold.
+    pub signers: Vec<SignedBy>,
+    /// Statements that do not hold or could not be looked at: who is said to make them, and why not. Text of the other
     /// side's may be in here.
     pub failed: Vec<(String, String)>,
+}
+
+/// Somebody whose signature holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SignedBy {
+    /// Who: a name such as `did:web:example.com`.
+    pub signer: String,
+    /// The whole name of the key.
+    pub key_id: String,
+    /// Whether it is the publisher, whose domain the entry's name bears.
+    pub is_publisher: bool,
+    /// Whether it is somebody who was known before.
+    pub is_pinned: bool,
+}
+
+impl Trust {
+    /// Adds what a manifest of an entry says, verified by its contributor's DID document and the card's text.
+    ///
+    /// # Errors
+    /// If the contributor does not stand for it; nothing is added then.
+    pub fn add(
+        &mut self,
+        entry: &CatalogEntry,
+        manifest: &TrustManifest,
+        document: &DidDocument,
+        card: &[u8],
+        pinned: &[String],
+        at: SystemTime,
+    ) -> Result<(), TrustError> {
+        let endorsement = verify_manifest(entry, manifest, document, at)?;
+        if entry.data.is_none() {
+            endorsement.check_artifact(card)?;
+        }
+        let signer = endorsement.signer.to_string();
+        let signed = SignedBy {
+            is_publisher: endorsement.is_publisher,
+            is_pinned: pinned.contains(&signer),
+            key_id: endorsement.key_id,
+            signer,
+        };
+        let level = match (signed.is_pinned, signed.is_publisher) {
+            (true, _) => TrustLevel::Pinned,
+            (false, true) => TrustLevel::Signed,
+            (false, false) => self.level,
+        };
+        self.level = self.level.max(level);
+        self.signers.push(signed);
+        Ok(())
+    }
 }
 
 /// Holds the text of a card against its entry's digest: `None` if it is another's. A digest of an algorithm that this crate
 /// does not compute says nothing, and the trust says so.
 #[cfg(feature = "client")]
-pub(crate) fn digest(entry: &crate::catalog::CatalogEntry, text: &[u8]) -> Option<Trust> {
+pub(crate) fn digest(entry: &CatalogEntry, text: &[u8]) -> Option<Trust> {
     use mcp_trust::canonical::Canonical;
     use mcp_trust::digest::Digest;
 

@@ -1,6 +1,7 @@
 //! The walk through catalogs, breadth first, within its limits.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::time::SystemTime;
 
 use futures_util::{StreamExt, stream};
 use tokio::time::{Instant, timeout_at};
@@ -10,12 +11,18 @@ use super::{FoundCatalog, FoundServer, Note, card_of, catalog_of, notes};
 use crate::Finding;
 use crate::card::ServerCard;
 use crate::catalog::{Catalog, CatalogEntry};
-use crate::fetch::{Fetched, Fetcher, Url};
+use crate::did::{DidDocument, DidWeb, DidWebError};
+use crate::fetch::{Fetched, Fetcher, Url, UrlError};
 use crate::media_type;
 use crate::trust::{self, Trust};
 
 /// As many documents are waited for at the same time.
 const AT_ONCE: usize = 8;
+/// As many manifests of an entry are looked at.
+const MANIFESTS: usize = 8;
+/// What is accepted as a DID document.
+const DOCUMENT: &[&str] =
+    &[media_type::DID_DOCUMENT, "application/did+ld+json", "application/did", media_type::JSON];
 
 pub(super) struct Walk<'a> {
     fetcher: &'a Fetcher,
@@ -28,6 +35,8 @@ pub(super) struct Walk<'a> {
     /// Catalogs that were fetched, wherever.
     seen: HashSet<Url>,
     names: HashSet<(String, Option<String>)>,
+    /// Keys of signers, or why there are none.
+    documents_of: HashMap<String, Result<DidDocument, String>>,
     waiting: VecDeque<Waiting>,
     /// A limit is named once.
     exhausted: bool,
@@ -64,6 +73,7 @@ impl<'a> Walk<'a> {
             bytes: 0,
             seen: HashSet::new(),
             names: HashSet::new(),
+            documents_of: HashMap::new(),
             waiting: VecDeque::new(),
             exhausted: false,
         }
@@ -113,6 +123,7 @@ impl<'a> Walk<'a> {
     async fn catalog(&mut self, waiting: Waiting) {
         let Waiting { catalog, findings, within, trail, depth, path } = waiting;
         let entries = catalog.entries.len();
+        let is_valid = findings.is_empty();
         self.listing.catalogs.push(FoundCatalog { trail: trail.clone(), entries, findings });
         let mut cards = Vec::new();
         for entry in catalog.entries {
@@ -137,7 +148,7 @@ impl<'a> Walk<'a> {
                 _ => {}
             }
         }
-        self.cards(cards, &within).await;
+        self.cards(cards, &within, is_valid).await;
     }
 
     /// Reads a nested catalog and puts it behind those that wait.
@@ -205,7 +216,12 @@ impl<'a> Walk<'a> {
     }
 
     /// Reads the cards of a catalog, several at a time, and lists them in their order.
-    async fn cards(&mut self, cards: Vec<(CatalogEntry, Content, Vec<Step>)>, within: &Fetched) {
+    async fn cards(
+        &mut self,
+        cards: Vec<(CatalogEntry, Content, Vec<Step>)>,
+        within: &Fetched,
+        is_valid: bool,
+    ) {
         let fetches = cards.iter().filter(|(_, content, _)| matches!(content, Content::At(_)));
         let (wanted, left) = (fetches.count(), self.left());
         let (fetcher, deadline) = (self.fetcher, self.deadline);
@@ -246,19 +262,65 @@ impl<'a> Walk<'a> {
                 self.take(text.len())?;
                 let (card, findings) = card_of(&text).map_err(TroubleReason::Card)?;
                 let trust = trust::digest(&entry, &text).ok_or(TroubleReason::Digest)?;
-                Ok((card, findings, trust, is_local, url))
+                Ok((text, card, findings, trust, is_local, url))
             });
             match read {
                 Err(reason @ TroubleReason::TooManyDocuments { .. }) => self.stop(&trail, reason),
                 Err(reason @ TroubleReason::TooManyBytes { .. }) => self.stop(&trail, reason),
                 Err(reason) => self.trouble(trail, reason),
-                Ok((card, findings, trust, is_local, url)) => {
+                Ok((text, card, findings, mut trust, is_local, url)) => {
+                    self.manifests(&entry, &text, &mut trust, is_valid).await;
                     let notes = self.notes(&entry, &card, &within.url, &url, is_local);
                     let found = FoundServer { card, findings, trail, notes, trust, is_local };
                     self.listing.servers.push(found);
                 }
             }
         }
+    }
+
+    /// Verifies what others say of an entry.
+    async fn manifests(
+        &mut self,
+        entry: &CatalogEntry,
+        text: &[u8],
+        trust: &mut Trust,
+        is_valid: bool,
+    ) {
+        for manifest in entry.trust_manifests.iter().flatten().take(MANIFESTS) {
+            if manifest.signature.is_none() {
+                continue;
+            }
+            let signer = &manifest.contributor;
+            let document = match is_valid {
+                true => self.document_of(signer).await,
+                // What was signed is only sure where the catalog can be read in one way.
+                false => Err("its catalog is not valid".to_owned()),
+            };
+            let added = document.and_then(|document| {
+                let (pinned, now) = (&self.options.pinned, SystemTime::now());
+                let added = trust.add(entry, manifest, &document, text, pinned, now);
+                added.map_err(|error| error.to_string())
+            });
+            if let Err(why) = added {
+                trust.failed.push((signer.clone(), why));
+            }
+        }
+    }
+
+    /// The keys of a signer, fetched once.
+    async fn document_of(&mut self, signer: &str) -> Result<DidDocument, String> {
+        if let Some(known) = self.documents_of.get(signer) {
+            return known.clone();
+        }
+        let document = match self.spend(1) {
+            Ok(()) => {
+                let fetched = timeout_at(self.deadline, did_document(self.fetcher, signer)).await;
+                fetched.unwrap_or_else(|_| Err(TroubleReason::Deadline.to_string()))
+            }
+            Err(reason) => Err(reason.to_string()),
+        };
+        self.documents_of.insert(signer.to_owned(), document.clone());
+        document
     }
 
     fn notes(
@@ -309,6 +371,17 @@ impl<'a> Walk<'a> {
             self.trouble(trail.to_vec(), reason);
         }
     }
+}
+
+/// Fetches the document of a `did:web` name. It must come from the name's own host.
+async fn did_document(fetcher: &Fetcher, signer: &str) -> Result<DidDocument, String> {
+    let did: DidWeb = signer.parse().map_err(|error: DidWebError| error.to_string())?;
+    let url: Url = did.document_url().parse().map_err(|error: UrlError| error.to_string())?;
+    let fetched = fetcher.get(&url, DOCUMENT).await.map_err(|error| error.to_string())?;
+    if fetched.url.origin() != url.origin() {
+        return Err("its DID document redirects to another host".to_owned());
+    }
+    DidDocument::judge(&fetched.body).map_err(|findings| format!("its DID document: {findings}"))
 }
 
 /// What an entry leads to; an address may be relative to its catalog's.

@@ -378,3 +378,106 @@ async fn the_resource_of_a_server_is_asked_for() {
     assert!(of("https://a.example/odd").await.is_err());
     assert!(of("https://inside.example/mcp").await.is_err());
 }
+
+mod signed {
+    use std::time::{Duration, SystemTime};
+
+    use mcp_identity::catalog::{CatalogEntry, Subject, TrustManifest};
+    use mcp_identity::sign::{Lifetime, artifact_digest, sign_manifest};
+    use mcp_identity::{DidDocument, DidWeb, media_type};
+    use mcp_trust::keys::{Algorithm, Keychain, SigningKey};
+
+    use super::*;
+
+    const NAME: &str = "urn:air:a.example:mcp:one";
+
+    async fn entry(did: &str, key: &SigningKey, text: &str) -> CatalogEntry {
+        let did: DidWeb = did.parse().unwrap();
+        let digest = artifact_digest(text.as_bytes());
+        let subject = Subject::new(NAME, media_type::SERVER_CARD).with_digest(digest.as_str());
+        let mut manifest = TrustManifest::new(did.as_str()).with_subject(subject);
+        let now = SystemTime::now();
+        let lifetime =
+            Lifetime { issued_at: now, expires_at: Some(now + Duration::from_secs(600)) };
+        sign_manifest(&mut manifest, &did, key, lifetime).await.unwrap();
+        CatalogEntry::typed(NAME, media_type::SERVER_CARD)
+            .with_url("/card")
+            .with_digest(digest)
+            .with_trust_manifests([manifest])
+    }
+
+    fn key(did: &str) -> SigningKey {
+        SigningKey::generate(Algorithm::Es256).unwrap().with_key_id(format!("{did}#k"))
+    }
+
+    fn document_of(did: &str, key: SigningKey) -> String {
+        let set = Keychain::single(key).key_set(SystemTime::now());
+        serde_json::to_string(&DidDocument::of(&did.parse().unwrap(), &set)).unwrap()
+    }
+
+    async fn listing(
+        signer: &'static str,
+        tamper: impl Fn(&str) -> String,
+        pinned: &[&str],
+        did_answer: impl Fn(&str) -> String + Send + Sync + 'static,
+    ) -> Listing {
+        let key = key(signer);
+        let text = card("example.a/one").replace("https: //", "https://");
+        let entry = entry(signer, &key, &text).await;
+        let entry = serde_json::to_string(&entry).unwrap();
+        let body = tamper(&catalog(&[entry.replace("\"/card\"", "\"https://a.example/card\"")]));
+        let did = document_of(signer, key);
+        let internet = internet(move |request| match request.path() {
+            "/.well-known/ai-catalog.json" => super::document(CATALOG, &body),
+            "/.well-known/did.json" => did_answer(&did),
+            "/card" => super::document(CARD, &text),
+            _ => not_found(),
+        });
+        let mut options = DiscoverOptions::default();
+        options.pinned = pinned.iter().map(|&name| name.to_owned()).collect();
+        let target = "a.example".parse().unwrap();
+        discover(&internet.fetcher(), &target, &options).await.unwrap()
+    }
+
+    fn plain(did: &str) -> String {
+        super::document("application/did+json", did)
+    }
+
+    #[tokio::test]
+    async fn the_publisher_and_those_who_are_known_count() {
+        let (a, b) = ("did:web:a.example", "did:web:b.example");
+        for (signer, pinned, level) in [
+            (a, &[][..], TrustLevel::Signed),
+            (a, &[a], TrustLevel::Pinned),
+            (a, &[b], TrustLevel::Signed),
+            // Anybody can sign in a name of their own.
+            (b, &[], TrustLevel::DigestMatched),
+            (b, &[b], TrustLevel::Pinned),
+        ] {
+            let listing = listing(signer, str::to_owned, pinned, plain).await;
+            let trust = &listing.servers[0].trust;
+            assert_eq!(trust.level, level, "{signer} {pinned:?} {trust:?}");
+            assert_eq!((trust.signers.len(), trust.failed.len()), (1, 0));
+            assert_eq!(trust.signers[0].is_publisher, signer == a);
+        }
+    }
+
+    #[tokio::test]
+    async fn what_does_not_hold_is_told_and_counts_for_nothing() {
+        let signer = "did:web:a.example";
+        let same = |text: &str| text.to_owned();
+        let later = |text: &str| text.replacen("\"expiresAt\":\"2", "\"expiresAt\":\"3", 1);
+        for (tamper, answer) in [
+            (&later as &dyn Fn(&str) -> String, plain as fn(&str) -> String),
+            (&same, |_| not_found()),
+            (&same, |_| plain("{}")),
+            (&same, |did| plain(&did.replace("a.example", "b.example"))),
+            (&same, |_| support::redirect("https://b.example/.well-known/did.json?x")),
+        ] {
+            let listing = listing(signer, tamper, &[signer], answer).await;
+            let trust = &listing.servers[0].trust;
+            assert_eq!(trust.level, TrustLevel::DigestMatched, "{trust:?}");
+            assert_eq!((trust.signers.len(), trust.failed.len()), (0, 1), "{trust:?}");
+        }
+    }
+}
