@@ -3,6 +3,9 @@
 use std::fmt;
 use std::time::SystemTime;
 
+use mcp_trust::canonical::Canonical;
+use mcp_trust::digest::Digest;
+
 use crate::DidDocument;
 use crate::catalog::{CatalogEntry, TrustManifest};
 use crate::sign::{TrustError, verify_manifest};
@@ -70,6 +73,38 @@ pub struct SignedBy {
 }
 
 impl Trust {
+    /// Holds the text of a card against its entry's digest: `None` if it is another's. A digest of an algorithm that this
+    /// crate does not compute says nothing, and the trust says so.
+    ///
+    /// ```
+    /// use mcp_identity::catalog::CatalogEntry;
+    /// use mcp_identity::sign::artifact_digest;
+    /// use mcp_identity::trust::{Trust, TrustLevel};
+    ///
+    /// let entry = CatalogEntry::new("urn:air:example.com:mcp:weather")
+    ///     .with_url("https://example.com/mcp/server-card")
+    ///     .with_digest(artifact_digest(b"{}"));
+    /// let level = |text: &[u8]| Trust::of_digest(&entry, text).map(|trust| trust.level);
+    /// assert_eq!(level(b"{}"), Some(TrustLevel::DigestMatched));
+    /// assert_eq!(level(b"{ }"), None);
+    /// ```
+    #[must_use]
+    pub fn of_digest(entry: &CatalogEntry, card: &[u8]) -> Option<Self> {
+        let Some(expected) = &entry.digest else { return Some(Self::default()) };
+        let Ok(expected) = expected.parse::<Digest>() else {
+            let why = "a digest of another algorithm than sha256".to_owned();
+            return Some(Self { failed: vec![(entry.identifier.clone(), why)], ..Self::default() });
+        };
+        let matches = match entry.data {
+            // Of a document by its bytes, of an inline one by its canonical form.
+            None => Digest::of(card) == expected,
+            Some(_) => {
+                Canonical::from_slice(card).is_ok_and(|c| Digest::of(c.as_bytes()) == expected)
+            }
+        };
+        matches.then(|| Self { level: TrustLevel::DigestMatched, ..Self::default() })
+    }
+
     /// Adds what a manifest of an entry says, verified by its contributor's DID document and the card's text.
     ///
     /// # Errors
@@ -103,24 +138,4 @@ impl Trust {
         self.signers.push(signed);
         Ok(())
     }
-}
-
-/// Holds the text of a card against its entry's digest: `None` if it is another's. A digest of an algorithm that this crate
-/// does not compute says nothing, and the trust says so.
-#[cfg(feature = "client")]
-pub(crate) fn digest(entry: &CatalogEntry, text: &[u8]) -> Option<Trust> {
-    use mcp_trust::canonical::Canonical;
-    use mcp_trust::digest::Digest;
-
-    let Some(expected) = &entry.digest else { return Some(Trust::default()) };
-    let Ok(expected) = expected.parse::<Digest>() else {
-        let why = "a digest of another algorithm than sha256".to_owned();
-        return Some(Trust { failed: vec![(entry.identifier.clone(), why)], ..Trust::default() });
-    };
-    let matches = match entry.data {
-        // Of a document by its bytes, of an inline one by its canonical form.
-        None => Digest::of(text) == expected,
-        Some(_) => Canonical::from_slice(text).is_ok_and(|c| Digest::of(c.as_bytes()) == expected),
-    };
-    matches.then(|| Trust { level: TrustLevel::DigestMatched, ..Trust::default() })
 }

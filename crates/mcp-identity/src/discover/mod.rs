@@ -26,11 +26,13 @@
 //!
 //! Source: server-card extension, *Discovery*; AI Catalog, *Discovery* and *Nested Catalog Depth*.
 
+mod keys;
 mod listing;
 mod notes;
 mod target;
 mod walk;
 
+pub use keys::{DidDocumentError, did_document};
 pub use listing::{FoundCatalog, FoundServer, Listing, Note, Step, Trouble, TroubleReason};
 pub use target::Target;
 
@@ -123,6 +125,36 @@ pub async fn discover(
     let mut walk = Walk::new(fetcher, options);
     walk.begin(fetched, document).await;
     Ok(walk.into_listing())
+}
+
+/// A card, and the document that it is.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct CardAt {
+    /// The document.
+    pub fetched: Fetched,
+    /// The card.
+    pub card: ServerCard,
+    /// What its specification does not allow; empty for a valid card.
+    pub findings: Vec<crate::Finding>,
+}
+
+/// Fetches the card at an address, or of the server at it.
+///
+/// # Errors
+/// If there is none; with both places that were tried.
+pub async fn card_at(fetcher: &Fetcher, url: &Url) -> Result<CardAt, DiscoverError> {
+    let mut tried = Vec::new();
+    let mut found = attempt(fetcher, Ok(url.clone()), CARD, read_card, &mut tried).await;
+    if found.is_none() {
+        found = fall_back(fetcher, url, &mut tried).await;
+    }
+    match found {
+        Some((fetched, Document::Card(card, findings))) => {
+            Ok(CardAt { fetched, card: *card, findings })
+        }
+        _ => Err(DiscoverError { tried }),
+    }
 }
 
 /// What a document turned out to be.

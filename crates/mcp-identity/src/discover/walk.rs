@@ -7,22 +7,19 @@ use futures_util::{StreamExt, stream};
 use tokio::time::{Instant, timeout_at};
 
 use super::{CARD, CATALOG, DiscoverOptions, Document, Listing, Step, Trouble, TroubleReason};
-use super::{FoundCatalog, FoundServer, Note, card_of, catalog_of, notes};
+use super::{FoundCatalog, FoundServer, Note, card_of, catalog_of, did_document, notes};
 use crate::Finding;
 use crate::card::ServerCard;
 use crate::catalog::{Catalog, CatalogEntry};
-use crate::did::{DidDocument, DidWeb, DidWebError};
-use crate::fetch::{Fetched, Fetcher, Url, UrlError};
+use crate::did::DidDocument;
+use crate::fetch::{Fetched, Fetcher, Url};
 use crate::media_type;
-use crate::trust::{self, Trust};
+use crate::trust::Trust;
 
 /// As many documents are waited for at the same time.
 const AT_ONCE: usize = 8;
 /// As many manifests of an entry are looked at.
 const MANIFESTS: usize = 8;
-/// What is accepted as a DID document.
-const DOCUMENT: &[&str] =
-    &[media_type::DID_DOCUMENT, "application/did+ld+json", "application/did", media_type::JSON];
 
 pub(super) struct Walk<'a> {
     fetcher: &'a Fetcher,
@@ -261,7 +258,7 @@ impl<'a> Walk<'a> {
             let read = read.and_then(|(text, is_local, url)| {
                 self.take(text.len())?;
                 let (card, findings) = card_of(&text).map_err(TroubleReason::Card)?;
-                let trust = trust::digest(&entry, &text).ok_or(TroubleReason::Digest)?;
+                let trust = Trust::of_digest(&entry, &text).ok_or(TroubleReason::Digest)?;
                 Ok((text, card, findings, trust, is_local, url))
             });
             match read {
@@ -315,7 +312,10 @@ impl<'a> Walk<'a> {
         let document = match self.spend(1) {
             Ok(()) => {
                 let fetched = timeout_at(self.deadline, did_document(self.fetcher, signer)).await;
-                fetched.unwrap_or_else(|_| Err(TroubleReason::Deadline.to_string()))
+                match fetched {
+                    Ok(fetched) => fetched.map_err(|error| error.to_string()),
+                    Err(_) => Err(TroubleReason::Deadline.to_string()),
+                }
             }
             Err(reason) => Err(reason.to_string()),
         };
@@ -371,17 +371,6 @@ impl<'a> Walk<'a> {
             self.trouble(trail.to_vec(), reason);
         }
     }
-}
-
-/// Fetches the document of a `did:web` name. It must come from the name's own host.
-async fn did_document(fetcher: &Fetcher, signer: &str) -> Result<DidDocument, String> {
-    let did: DidWeb = signer.parse().map_err(|error: DidWebError| error.to_string())?;
-    let url: Url = did.document_url().parse().map_err(|error: UrlError| error.to_string())?;
-    let fetched = fetcher.get(&url, DOCUMENT).await.map_err(|error| error.to_string())?;
-    if fetched.url.origin() != url.origin() {
-        return Err("its DID document redirects to another host".to_owned());
-    }
-    DidDocument::judge(&fetched.body).map_err(|findings| format!("its DID document: {findings}"))
 }
 
 /// What an entry leads to; an address may be relative to its catalog's.

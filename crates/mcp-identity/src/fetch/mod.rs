@@ -150,6 +150,16 @@ impl Fetcher {
         self.within(url, accept, reach).await
     }
 
+    /// Whether the host of an address may be asked, by what its name answers now. For those who connect by other means, such as
+    /// to the server that a card names: these look the name up again, and may get another answer.
+    ///
+    /// # Errors
+    /// See [`Refusal`].
+    pub async fn permits(&self, url: &Url) -> Result<(), FetchError> {
+        let permitted = self.inner.addresses(url, Reach::Anywhere).await;
+        permitted.map(|_| ()).map_err(|refusal| FetchError { at: url.to_string(), refusal })
+    }
+
     /// Forgets what it has kept.
     pub fn forget(&self) {
         self.cache(Cache::clear);

@@ -1,4 +1,5 @@
 //! Discovery, from a domain to its servers, on a network in memory.
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 #[path = "../fetch/support.rs"]
 #[allow(dead_code)]

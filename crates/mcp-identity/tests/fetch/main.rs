@@ -1,4 +1,5 @@
 //! The safe fetcher against a network that means harm.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod support;
 
