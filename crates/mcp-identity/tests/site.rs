@@ -316,7 +316,7 @@ fn what_is_not_in_order_is_named() {
         let refused = Site::builder(ORIGIN).server(at(path)).build();
         assert!(matches!(refused, Err(SiteError::Path(_))), "{path}");
     }
-    let twice = Site::builder(ORIGIN).server(at("/mcp")).server(at("/mcp/")).build();
+    let twice = Site::builder(ORIGIN).server(at("/mcp")).server(at("/other")).build();
     assert!(matches!(twice, Err(SiteError::Catalog(_))), "{twice:?}");
     let other = Server::builder("other", "1").description("x").build().unwrap();
     let twice = Site::builder(ORIGIN)

@@ -322,8 +322,9 @@ impl SiteBuilder {
     /// # Errors
     /// If something of it is not in order.
     pub fn build(mut self) -> Result<Site, SiteError> {
-        let plan = &mut self.plan;
-        plan.origin = origin(&plan.origin).ok_or(SiteError::Origin)?;
+        self.plan.origin = origin(&self.plan.origin).ok_or(SiteError::Origin)?;
+        let places = self.places()?;
+        let plan = &self.plan;
         if plan.servers.is_empty() {
             return Err(SiteError::NoServer);
         }
@@ -340,7 +341,6 @@ impl SiteBuilder {
         }
         let catalog = plan.catalog(cards.iter().map(Vec::as_slice), None);
         catalog.validate().map_err(SiteError::Catalog)?;
-        let places = self.places()?;
         Ok(Site {
             inner: Arc::new(Inner {
                 plan: self.plan,
