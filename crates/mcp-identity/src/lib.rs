@@ -40,6 +40,8 @@ pub mod finding;
 pub mod media_type;
 mod names;
 pub mod schema;
+#[cfg(feature = "serve")]
+pub mod serve;
 pub mod sign;
 pub mod time;
 pub mod trust;
