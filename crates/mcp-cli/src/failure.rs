@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use mcp_core::client::ClientError;
 use mcp_core::protocol::codes;
-use mcp_identity::discover::DiscoverError;
+use mcp_identity::discover::{DiscoverError, TroubleReason};
 use mcp_identity::fetch::FetchError;
 
 use crate::report::{Mark, Style};
@@ -127,7 +127,11 @@ impl From<DiscoverError> for Failure {
     fn from(error: DiscoverError) -> Self {
         let tried = error.tried.into_iter().map(|trouble| {
             let at = trouble.trail.last().map(crate::discover::step).unwrap_or_default();
-            (at, trouble.reason.name(), trouble.reason.to_string())
+            let message = match &trouble.reason {
+                TroubleReason::Fetch(error) => error.refusal.to_string(),
+                reason => reason.to_string(),
+            };
+            (at, trouble.reason.name(), message)
         });
         Self::NotFound(tried.collect())
     }
