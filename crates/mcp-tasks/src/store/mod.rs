@@ -7,6 +7,7 @@
 //! |---|---|
 //! | [`MemoryStore`] | tests, and servers whose tasks may die with them |
 //! | `EmbeddedStore` (feature `embedded`) | one machine: one file, every change synced to disk |
+//! | `PostgresStore` (feature `postgres`) | many machines that share a database |
 //!
 //! An implementation shows that it keeps the contract with the suite in `mcp-testkit` (feature `tasks`).
 
@@ -14,14 +15,16 @@ mod clock;
 #[cfg(feature = "embedded")]
 mod embedded;
 // What only stores that survive need is there for them alone.
-#[cfg_attr(not(feature = "embedded"), allow(dead_code))]
+#[cfg_attr(not(all(feature = "embedded", feature = "postgres")), allow(dead_code))]
 mod engine;
 mod error;
 mod hub;
 mod id;
 mod memory;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod row;
-#[cfg(feature = "embedded")]
+#[cfg(any(feature = "embedded", feature = "postgres"))]
 mod sealed;
 mod time;
 mod wanted;
@@ -33,6 +36,8 @@ pub use error::StoreError;
 pub use hub::{Hub, Watcher};
 pub use id::TaskId;
 pub use memory::MemoryStore;
+#[cfg(feature = "postgres")]
+pub use postgres::{PostgresError, PostgresOptions, PostgresStore};
 pub use row::{Claim, Ended, NewTask, Phase, Question, Stale, TaskRequest, TaskRow};
 pub use time::Timestamp;
 pub use wanted::Wanted;
