@@ -183,9 +183,7 @@ impl ServerExtension for Tasks {
     fn contribute(self: Arc<Self>, to: &mut Contributions<Self>) {
         let by_task = MethodOptions::new().routed_by("taskId");
         let shared = Arc::clone(&self.shared);
-        to.method(TASKS_GET, by_task, move |_, cx, params| {
-            methods::get(Arc::clone(&shared), cx, params)
-        });
+        to.unread_method(TASKS_GET, by_task, move |_, cx| methods::get(Arc::clone(&shared), cx));
         let shared = Arc::clone(&self.shared);
         to.method(TASKS_UPDATE, by_task, move |_, cx, params| {
             methods::update(Arc::clone(&shared), cx, params)

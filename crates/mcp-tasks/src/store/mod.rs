@@ -20,6 +20,7 @@ mod engine;
 mod error;
 mod hub;
 mod id;
+mod lately;
 mod memory;
 #[cfg(feature = "postgres")]
 mod postgres;
@@ -27,6 +28,7 @@ mod row;
 #[cfg(any(feature = "embedded", feature = "postgres"))]
 mod sealed;
 mod time;
+mod view;
 mod wanted;
 
 pub use clock::{Clock, ManualClock, SystemClock};
@@ -40,9 +42,11 @@ pub use memory::MemoryStore;
 pub use postgres::{PostgresError, PostgresOptions, PostgresStore};
 pub use row::{Claim, Ended, NewTask, Phase, Question, Stale, TaskRequest, TaskRow};
 pub use time::Timestamp;
+pub use view::TaskView;
 pub use wanted::Wanted;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -169,6 +173,23 @@ pub trait TaskStore: Send + Sync + 'static {
     /// # Errors
     /// [`StoreError::NotFound`].
     async fn get(&self, id: &TaskId, principal: Option<&str>) -> Result<TaskRow, StoreError>;
+
+    /// The task as its client sees it.
+    ///
+    /// Clients ask for it again and again while nothing changes, so a store should not do more than it
+    /// must. One that only this process writes to may keep the view until the task's revision changes;
+    /// one that others write to, too, has to ask for the revision first. Without an implementation of
+    /// its own, a store reads the whole task and renders it each time.
+    ///
+    /// # Errors
+    /// As [`TaskStore::get`].
+    async fn view(
+        &self,
+        id: &TaskId,
+        principal: Option<&str>,
+    ) -> Result<Arc<TaskView>, StoreError> {
+        Ok(Arc::new(TaskView::of(&self.get(id, principal).await?)?))
+    }
 
     /// Forgets up to `limit` tasks that have outlived their ttl. Says how many.
     async fn sweep(&self, limit: usize) -> Result<usize, StoreError>;
