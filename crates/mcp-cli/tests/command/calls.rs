@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Docs, answer, example, folder, host, mcp, mcp_with_input};
+use crate::support::{Docs, Tasks, answer, example, host, mcp, mcp_with_input};
 
 #[test]
 fn a_server_is_listed_over_http_and_as_a_child() {
@@ -82,30 +82,10 @@ fn a_question_without_a_terminal_is_named() {
 
 #[test]
 fn a_task_is_driven_to_its_result() {
-    let root = folder();
-    std::fs::create_dir(root.path().join("texts")).unwrap();
-    for n in 0..40 {
-        let text = root.path().join(format!("texts/{n}.txt"));
-        std::fs::write(text, "x ".repeat(1000)).unwrap();
-    }
-    let mut server = std::process::Command::new(example("task-server"));
-    server.arg("serve").arg(root.path()).args(["--http", "127.0.0.1:0", "--tasks"]);
-    let tasks = tempfile::tempdir().unwrap();
-    server.arg(tasks.path().join("tasks.redb"));
-    let mut server = server
-        .stdout(std::process::Stdio::piped())
-        .stderr(std::process::Stdio::null())
-        .spawn()
-        .unwrap();
-    let mut line = String::new();
-    let mut out = std::io::BufReader::new(server.stdout.take().unwrap());
-    std::io::BufRead::read_line(&mut out, &mut line).unwrap();
-    let url = line.split_whitespace().find(|word| word.starts_with("http")).unwrap();
-    let ran = mcp(&["call", url, "index", "folder=texts"]);
-    let _ = server.kill();
-    let _ = server.wait();
+    let tasks = Tasks::start();
+    let ran = mcp(&["call", &tasks.url, "index", "folder=texts"]);
     assert_eq!(ran.code, 0, "{ran:?}");
-    assert!(root.path().join("texts.index.tsv").exists(), "{ran:?}");
+    assert!(tasks.folder.path().join("texts.index.tsv").exists(), "{ran:?}");
 }
 
 #[test]

@@ -44,6 +44,11 @@ fn a_server_with_identity_is_discovered_and_drift_is_named() {
         .map(|field| field["field"].as_str().unwrap())
         .collect();
     assert_eq!(differing, ["version"]);
+    // A token goes to nobody whom only the card names.
+    let token = ["--json", "card", "drift", &file, "--allow-loopback", "--header", "A: b"];
+    assert_eq!(mcp(&token).failure(), "usage");
+    let named = [&token[..], &["--server", &docs.url]].concat();
+    assert_eq!(mcp(&named).code, 1);
     // Without the switch nobody here is asked, whoever names the address.
     for words in
         [&["discover", docs.origin()][..], &["card", "show", &docs.url], &["card", "drift", &file]]

@@ -102,6 +102,40 @@ impl Drop for Docs {
     }
 }
 
+/// A `task-server` over a folder with some texts.
+pub(crate) struct Tasks {
+    child: Child,
+    pub(crate) url: String,
+    pub(crate) folder: tempfile::TempDir,
+    _store: tempfile::TempDir,
+}
+
+impl Tasks {
+    pub(crate) fn start() -> Self {
+        let (folder, store) = (folder(), tempfile::tempdir().unwrap());
+        std::fs::create_dir(folder.path().join("texts")).unwrap();
+        for n in 0..40 {
+            let text = folder.path().join(format!("texts/{n}.txt"));
+            std::fs::write(text, "x ".repeat(1000)).unwrap();
+        }
+        let mut command = Command::new(example("task-server"));
+        command.arg("serve").arg(folder.path()).args(["--http", "127.0.0.1:0", "--tasks"]);
+        command.arg(store.path().join("tasks.redb"));
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let url = line.split_whitespace().find(|word| word.starts_with("http")).unwrap();
+        Self { child, url: url.to_owned(), folder, _store: store }
+    }
+}
+
+impl Drop for Tasks {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
 pub(crate) fn folder() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("note.md"), "# Leases\n\nA lease ends.\n").unwrap();
