@@ -71,8 +71,16 @@ fn a_card_is_shown_and_judged() {
         &json!({ "name": "no-slash", "version": "1", "description": "" }),
     );
     let bad = mcp(&["--json", "card", "verify", &bad]);
-    // Nothing that could be shown, or something that is not valid: in any case not good.
-    assert_ne!(bad.code, 0, "{bad:?}");
+    assert_eq!((bad.code, bad.failure().as_str()), (5, "content"), "{bad:?}");
+    let long = write(
+        &docs.folder.path().join("long.json"),
+        &json!({
+            "$schema": mcp_identity::card::SCHEMA,
+            "name": "com.example/x", "version": "1", "description": "x".repeat(101),
+        }),
+    );
+    let long = mcp(&["--json", "card", "verify", &long]);
+    assert_eq!((long.code, &long.json()["findings"][0]["at"]), (1, &"/description".into()));
     let twice = docs.folder.path().join("twice.json");
     std::fs::write(&twice, r#"{"name":"a/b","name":"c/d"}"#).unwrap();
     let twice = mcp(&["--json", "card", "verify", twice.to_str().unwrap()]);

@@ -56,19 +56,20 @@ fn ran(output: Output) -> Ran {
     }
 }
 
-/// An example server of this workspace, built if it is not there: tests of one package do not build another's.
+/// An example server of this workspace, built first: tests of one package do not build another's programs, and an older one would be
+/// found otherwise.
 pub(crate) fn example(name: &str) -> PathBuf {
-    static BUILDING: OnceLock<std::sync::Mutex<()>> = OnceLock::new();
-    let _building = BUILDING.get_or_init(Default::default).lock().unwrap();
-    let folder = Path::new(env!("CARGO_BIN_EXE_mcp")).parent().unwrap();
-    let program = folder.join("examples").join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
-    if !program.exists() {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    let folder = BUILT.get_or_init(|| {
+        let folder = Path::new(env!("CARGO_BIN_EXE_mcp")).parent().unwrap();
         let mut build = Command::new(env!("CARGO"));
-        build.args(["build", "--package", "examples", "--example", name, "--target-dir"]);
+        build.args(["build", "--quiet", "--locked", "--package", "examples"]);
+        build.args(["--example", "docs-server", "--example", "task-server", "--target-dir"]);
         build.arg(folder.parent().unwrap());
-        assert!(build.status().unwrap().success(), "{name} cannot be built");
-    }
-    program
+        assert!(build.status().unwrap().success(), "the example servers cannot be built");
+        folder.join("examples")
+    });
+    folder.join(format!("{name}{}", std::env::consts::EXE_SUFFIX))
 }
 
 /// A `docs-server` over a folder of its own.
