@@ -54,6 +54,7 @@ pub mod serve;
 pub mod sign;
 pub mod time;
 pub mod trust;
+pub mod url;
 pub mod urn;
 
 pub use agent_card::AgentCard;
