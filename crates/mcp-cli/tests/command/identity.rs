@@ -205,3 +205,17 @@ fn a_hostile_catalog_shows_nothing_but_text() {
     assert!(!ran.out.lines().any(|line| line.starts_with("mcp: all good")), "{}", ran.out);
     assert!(ran.out.contains("link-local"), "{}", ran.out);
 }
+
+#[test]
+fn a_system_without_certificates_can_ask_itself() {
+    let docs = Docs::start(&["--identity"]);
+    let empty = docs.folder.path().join("none.pem");
+    std::fs::write(&empty, "").unwrap();
+    let run = |words: &[&str]| {
+        let mut command = crate::support::command();
+        command.env("SSL_CERT_FILE", &empty).env_remove("SSL_CERT_DIR");
+        command.args(words).output().unwrap().status.code()
+    };
+    assert_eq!(run(&["discover", docs.origin(), "--allow-loopback"]), Some(0));
+    assert_eq!(run(&["discover", "example.com"]), Some(3));
+}
