@@ -2,7 +2,7 @@
 
 use std::any::{Any, TypeId};
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::Serialize;
@@ -11,8 +11,8 @@ use serde_json::value::RawValue;
 use crate::extension::{ClientProfile, Extension, MetaKey, Negotiated};
 use crate::message::{IncomingNotification, IncomingRequest, without_values};
 use crate::protocol::{
-    ClientCapabilities, Implementation, LoggingLevel, LoggingMessageNotificationParams, Meta,
-    ProgressNotificationParams, methods,
+    ClientCapabilities, Implementation, InputRequest, LoggingLevel,
+    LoggingMessageNotificationParams, Meta, ProgressNotificationParams, methods,
 };
 use crate::server::interaction::{Interaction, Rounds};
 use crate::server::outbox::Outbox;
@@ -98,6 +98,8 @@ pub(crate) struct CallShared {
     pub(crate) context: RequestContext,
     pub(crate) outbox: Outbox,
     pub(crate) rounds: Rounds,
+    /// The questions of this run by their key: a key names one of them.
+    pub(crate) questions: Mutex<BTreeMap<String, InputRequest>>,
     pub(crate) result_meta: Mutex<Option<Meta>>,
     pub(crate) last_progress: Mutex<Option<f64>>,
 }

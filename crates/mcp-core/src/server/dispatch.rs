@@ -236,6 +236,7 @@ impl CallShared {
             context,
             outbox: Default::default(),
             rounds: Default::default(),
+            questions: Default::default(),
             result_meta: Default::default(),
             last_progress: Default::default(),
         }

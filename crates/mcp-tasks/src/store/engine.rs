@@ -11,6 +11,7 @@ use mcp_core::protocol::InputRequest;
 
 use super::{
     Claim, Created, Ended, Hold, NewTask, Phase, Stale, StoreError, TaskId, TaskRow, Timestamp,
+    Wanted,
 };
 
 /// The tables.
@@ -265,11 +266,17 @@ impl<T: Tables> Transaction<'_, T> {
 
     pub(super) fn claim(
         &mut self,
+        wanted: &Wanted,
         lease: Duration,
         limit: usize,
     ) -> Result<Vec<TaskRow>, StoreError> {
         let mut claimed = Vec::new();
-        for key in self.due(limit)? {
+        // Which of them are wanted is seen in the rows only.
+        let seen = if wanted.names().is_some() { usize::MAX } else { limit };
+        for key in self.due(seen)? {
+            if claimed.len() == limit {
+                break;
+            }
             let id = id_at_end(&key, 9)?;
             let old = match self.read(&id) {
                 Ok(Some(old)) => old,
@@ -279,6 +286,9 @@ impl<T: Tables> Transaction<'_, T> {
                     continue;
                 }
             };
+            if !wanted.wants(&old, self.now) {
+                continue;
+            }
             let mut row = old.clone();
             match row.claim(self.now, lease) {
                 Claim::Taken => {

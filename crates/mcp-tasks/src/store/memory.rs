@@ -12,6 +12,7 @@ use mcp_core::protocol::InputRequest;
 use super::engine::{MAX_ROW, News, Plain, Table, Tables, Transaction};
 use super::{
     Clock, Created, Ended, Hold, Hub, NewTask, StoreError, SystemClock, TaskId, TaskRow, TaskStore,
+    Wanted,
 };
 
 /// Keeps tasks in memory: they end with the process. For tests, and for servers that say so.
@@ -135,8 +136,13 @@ impl TaskStore for MemoryStore {
         self.transact(|transaction| transaction.create(id, task))
     }
 
-    async fn claim(&self, lease: Duration, limit: usize) -> Result<Vec<TaskRow>, StoreError> {
-        self.transact(|transaction| transaction.claim(lease, limit))
+    async fn claim(
+        &self,
+        wanted: &Wanted,
+        lease: Duration,
+        limit: usize,
+    ) -> Result<Vec<TaskRow>, StoreError> {
+        self.transact(|transaction| transaction.claim(wanted, lease, limit))
     }
 
     async fn heartbeat(

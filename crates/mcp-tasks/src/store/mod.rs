@@ -24,6 +24,7 @@ mod row;
 #[cfg(feature = "embedded")]
 mod sealed;
 mod time;
+mod wanted;
 
 pub use clock::{Clock, ManualClock, SystemClock};
 #[cfg(feature = "embedded")]
@@ -34,6 +35,7 @@ pub use id::TaskId;
 pub use memory::MemoryStore;
 pub use row::{Claim, Ended, NewTask, Phase, Question, Stale, TaskRequest, TaskRow};
 pub use time::Timestamp;
+pub use wanted::Wanted;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -83,9 +85,14 @@ pub trait TaskStore: Send + Sync + 'static {
     /// [`StoreError::Conflict`] if the key came with another request then, [`StoreError::TooLarge`].
     async fn create(&self, task: NewTask) -> Result<Created, StoreError>;
 
-    /// Takes up to `limit` tasks that wait for a worker, oldest first, or whose worker let its lease
-    /// of `lease` run out. Tasks whose attempts are used up become failed on the way.
-    async fn claim(&self, lease: Duration, limit: usize) -> Result<Vec<TaskRow>, StoreError>;
+    /// Takes up to `limit` of the `wanted` tasks that wait for a worker, oldest first, or whose worker
+    /// let its lease of `lease` run out. Tasks whose attempts are used up become failed on the way.
+    async fn claim(
+        &self,
+        wanted: &Wanted,
+        lease: Duration,
+        limit: usize,
+    ) -> Result<Vec<TaskRow>, StoreError>;
 
     /// Keeps a claimed task for another `lease`, and sets its status message if there is a new one.
     ///
@@ -163,4 +170,10 @@ pub trait TaskStore: Send + Sync + 'static {
 
     /// Where changes are told.
     fn hub(&self) -> &Hub;
+
+    /// Whether other processes may use it at the same time, which may have other tools. Workers then
+    /// claim the tasks of their own tools, and leave the others' to them.
+    fn is_shared(&self) -> bool {
+        false
+    }
 }

@@ -20,7 +20,7 @@ pub use self::options::{EmbeddedError, EmbeddedOptions};
 use self::recent::Recent;
 use self::tables::{DUE, EXPIRY, KEYS, Open, ROWS, Snapshot};
 use super::engine::{News, Transaction};
-use super::{Created, Ended, Hold, Hub, NewTask, StoreError, TaskId, TaskRow, TaskStore};
+use super::{Created, Ended, Hold, Hub, NewTask, StoreError, TaskId, TaskRow, TaskStore, Wanted};
 
 /// As many calls share a commit, at most.
 const BATCH: usize = 256;
@@ -314,12 +314,18 @@ impl TaskStore for EmbeddedStore {
         self.transact(move |transaction| transaction.create(id, task)).await
     }
 
-    async fn claim(&self, lease: Duration, limit: usize) -> Result<Vec<TaskRow>, StoreError> {
+    async fn claim(
+        &self,
+        wanted: &Wanted,
+        lease: Duration,
+        limit: usize,
+    ) -> Result<Vec<TaskRow>, StoreError> {
         // Most claims find nothing, and need no place in the queue of writers.
         if limit == 0 || !self.look(|transaction| transaction.has_due()).await? {
             return Ok(Vec::new());
         }
-        self.transact(move |transaction| transaction.claim(lease, limit)).await
+        let wanted = wanted.clone();
+        self.transact(move |transaction| transaction.claim(&wanted, lease, limit)).await
     }
 
     async fn heartbeat(
@@ -476,7 +482,13 @@ mod tests {
             Box::new(move || Database::builder().create_with_backend(opened.clone()));
         let store = EmbeddedStore::start("disk".into(), opener, EmbeddedOptions::new()).unwrap();
         let before = store.create(task()).await.unwrap().row;
-        let hold = store.claim(Duration::from_secs(60), 1).await.unwrap().pop().unwrap().hold();
+        let hold = store
+            .claim(&Wanted::all(), Duration::from_secs(60), 1)
+            .await
+            .unwrap()
+            .pop()
+            .unwrap()
+            .hold();
         for _ in 0..3 {
             disk.full.store(true, Ordering::SeqCst);
             for _ in 0..3 {
@@ -491,7 +503,10 @@ mod tests {
             store.create(task()).await.unwrap();
         }
         // Three of those that were refused must not have come in.
-        assert_eq!(store.claim(Duration::from_secs(60), 100).await.unwrap().len(), 3);
+        assert_eq!(
+            store.claim(&Wanted::all(), Duration::from_secs(60), 100).await.unwrap().len(),
+            3
+        );
         store
             .finish(&hold, Ended::Failed(mcp_core::protocol::ErrorObject::new(-32603, "x")))
             .await
