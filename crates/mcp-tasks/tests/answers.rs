@@ -1,4 +1,5 @@
-//! Calls that end within the grace of their task, over the wire: their answers are those of direct calls.
+//! What calls come to as tasks, over the wire: within the grace and after it, what the direct call is
+//! answered with.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -15,7 +16,7 @@ use mcp_core::server::{Args, Cx, HandlerError, ServedTool, Server};
 use mcp_core::{ApplicationCode, Error, RawJson, Shutdown, StoredError};
 use mcp_tasks::store::MemoryStore;
 use mcp_tasks::{TaskPolicy, TaskTool, Tasks};
-use mcp_testkit::{Message, RawClient, call_tool};
+use mcp_testkit::{Message, RawClient, call_tool, request};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -103,9 +104,10 @@ const ENDS: [(&str, i64); 13] = [
 ];
 
 fn client() -> RawClient {
-    let policy = TaskPolicy::allowed().grace(Duration::from_secs(20));
+    let policy = TaskPolicy::allowed().poll_interval(Duration::from_millis(20));
     let server = Server::builder("app", "1")
-        .tool(ServedTool::new("end", end).task(policy))
+        .tool(ServedTool::new("end", end).task(policy.clone().grace(Duration::from_secs(20))))
+        .tool(ServedTool::new("later", end).task(policy))
         .extension(Tasks::new(MemoryStore::new()))
         .build()
         .unwrap();
@@ -122,9 +124,37 @@ fn call(which: &str) -> Message {
     call_tool("end", json!({ "which": which }))
 }
 
-fn as_task(which: &str) -> Message {
-    call(which).declaring_raw("io.modelcontextprotocol/tasks", json!({}))
+fn declared(message: Message) -> Message {
+    message.declaring_raw("io.modelcontextprotocol/tasks", json!({}))
 }
+
+fn as_task(which: &str) -> Message {
+    declared(call(which))
+}
+
+/// The task that the call becomes, when it has ended.
+async fn ended(client: &RawClient, which: &str) -> Value {
+    let call = declared(call_tool("later", json!({ "which": which })));
+    let created = client.send(call).await.assert_result_type("task").clone();
+    let looking = async {
+        loop {
+            let get = request("tasks/get").param("taskId", &created["taskId"]);
+            let task = client.send(declared(get)).await.assert_result_type("complete").clone();
+            if task["status"] != "working" {
+                return task;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), looking).await.expect("not within 30 s")
+}
+
+const RESULTS: [(&str, Option<&str>); 4] = [
+    ("result", Some("done")),
+    ("tool error", Some("not today")),
+    ("told", Some("not like this")),
+    ("hidden", None),
+];
 
 #[tokio::test]
 async fn errors_have_the_code_and_the_data_of_the_direct_call() {
@@ -141,12 +171,7 @@ async fn errors_have_the_code_and_the_data_of_the_direct_call() {
 #[tokio::test]
 async fn results_are_those_of_the_direct_call() {
     let client = client();
-    for (which, text) in [
-        ("result", Some("done")),
-        ("tool error", Some("not today")),
-        ("told", Some("not like this")),
-        ("hidden", None),
-    ] {
+    for (which, text) in RESULTS {
         let direct = client.send(call(which)).await.assert_result_type("complete").clone();
         let graced = client.send(as_task(which)).await;
         assert_eq!(graced.assert_result_type("complete"), &direct, "{which}");
@@ -154,5 +179,40 @@ async fn results_are_those_of_the_direct_call() {
             assert_eq!(direct["content"][0]["text"], text);
         }
         assert!(!direct.to_string().contains("/home/ada"), "{direct}");
+    }
+}
+
+#[tokio::test]
+async fn a_failed_task_has_the_error_of_the_direct_call() {
+    let client = client();
+    for (which, code) in ENDS {
+        let direct = client.send(call(which)).await.assert_error(code).clone();
+        let task = ended(&client, which).await;
+        assert_eq!((&task["status"], &task["error"]), (&json!("failed"), &direct), "{which}");
+        assert_eq!(task["statusMessage"], direct["message"], "{which}");
+        assert!(task.get("result").is_none() && task.get("inputRequests").is_none(), "{task}");
+    }
+}
+
+#[tokio::test]
+async fn a_completed_task_has_the_result_of_the_direct_call() {
+    let client = client();
+    for (which, _) in RESULTS {
+        let mut direct = client.send(call(which)).await.assert_result_type("complete").clone();
+        let mut task = ended(&client, which).await;
+        assert_eq!(task["status"], "completed", "{which}: a tool's own failure is no failed task");
+        assert!(task.get("error").is_none() && task.get("inputRequests").is_none(), "{task}");
+        let result = task["result"].as_object_mut().unwrap();
+        // What the call is answered with besides is the envelope's, and there around the task.
+        let own = "com.example/kept";
+        let members = direct.as_object_mut().unwrap();
+        members.remove("resultType");
+        let meta = members.remove("_meta");
+        if let Some(kept) = meta.as_ref().and_then(|meta| meta.get(own)) {
+            members.insert("_meta".to_owned(), json!({ own: kept }));
+        }
+        assert_eq!(members.contains_key("_meta"), which == "result");
+        result.remove("resultType");
+        assert_eq!(&Value::Object(result.clone()), &direct, "{which}");
     }
 }
