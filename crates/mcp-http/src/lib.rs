@@ -92,5 +92,6 @@ pub use rustls;
 
 #[cfg(feature = "server")]
 pub use server::{
-    AuthenticateError, HttpBody, HttpService, HttpServiceBuilder, ServeOptions, serve, serve_with,
+    AuthenticateError, HttpBody, HttpService, HttpServiceBuilder, ServeOptions, serve,
+    serve_layered, serve_with,
 };

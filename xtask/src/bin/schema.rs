@@ -24,10 +24,10 @@ struct Source {
 
 /// Everything that has schemas.
 /// A crate is plugged in here, and as an optional dependency in xtask's Cargo.toml.
-const SOURCES: &[Source] = &[Source {
-    file: "mcp-core",
-    definitions: || collect(mcp_core::protocol::schema::definitions()),
-}];
+const SOURCES: &[Source] = &[
+    Source { file: "mcp-core", definitions: || collect(mcp_core::protocol::schema::definitions()) },
+    Source { file: "mcp-identity", definitions: || collect(mcp_identity::schema::definitions()) },
+];
 
 /// Turns what a crate returns into JSON.
 fn collect<N: Into<String>, S: serde::Serialize>(

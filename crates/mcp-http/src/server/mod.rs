@@ -17,5 +17,5 @@ mod service;
 
 pub use body::HttpBody;
 pub use builder::{AuthenticateError, HttpServiceBuilder};
-pub use serve::{ServeOptions, serve, serve_with};
+pub use serve::{ServeOptions, serve, serve_layered, serve_with};
 pub use service::HttpService;

@@ -1,9 +1,13 @@
 //! Serving a listener, for programs that have no HTTP server of their own.
 
+use std::error::Error;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::{Request, Response};
+use http_body::Body;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
@@ -13,8 +17,11 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
+use tower_service::Service;
 
 use super::service::HttpService;
+
+type BoxError = Box<dyn Error + Send + Sync>;
 
 /// Where the endpoint is if nobody says otherwise.
 const DEFAULT_PATH: &str = "/mcp";
@@ -89,6 +96,39 @@ pub async fn serve_with(
     shutdown: Shutdown,
     options: ServeOptions,
 ) -> io::Result<()> {
+    serve_layered(listener, service, |service| service, shutdown, options).await
+}
+
+/// As [`serve_with`], with something before the service: documents of a site, a log, a limit. `layer` gets the service and hands
+/// back what connections are served with; it is called once.
+///
+/// ```no_run
+/// # async fn example(listener: tokio::net::TcpListener, service: mcp_http::HttpService, shutdown: mcp_core::Shutdown)
+/// # -> std::io::Result<()> {
+/// use mcp_http::{ServeOptions, serve_layered};
+///
+/// // Any `tower` layer: `|service| layer.layer(service)`.
+/// serve_layered(listener, service, |service| service, shutdown, ServeOptions::default()).await
+/// # }
+/// ```
+///
+/// # Errors
+/// If the listener is not usable.
+pub async fn serve_layered<S, B>(
+    listener: TcpListener,
+    service: HttpService,
+    layer: impl FnOnce(HttpService) -> S,
+    shutdown: Shutdown,
+    options: ServeOptions,
+) -> io::Result<()>
+where
+    S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + 'static,
+    S::Future: Send,
+    S::Error: Into<BoxError>,
+    B: Body + Send + 'static,
+    B::Data: Send,
+    B::Error: Into<BoxError>,
+{
     listener.local_addr()?;
     // No `pipeline_flush`: it writes nothing while the next request is waiting to be read, which
     // holds streams up, and it buffers without bounds for clients that do not read.
@@ -98,6 +138,7 @@ pub async fn serve_with(
         .max_buf_size(options.max_header_bytes.max(SMALLEST_BUFFER));
     let service = service.or_at(DEFAULT_PATH);
     let server = service.server().clone();
+    let service = layer(service);
     let (background_trigger, background) = Shutdown::new();
     // Sets of tasks, because they are aborted with this future.
     let mut extensions = JoinSet::new();

@@ -46,4 +46,4 @@ mod verify;
 pub use error::JwsError;
 pub use header::Header;
 pub use sign::{Signed, sign, sign_now};
-pub use verify::{DEFAULT_LIMIT, JwsVerifier, Verified};
+pub use verify::{DEFAULT_LIMIT, JwsVerifier, Verified, peek};

@@ -203,3 +203,26 @@ fn three_parts(text: &str) -> Result<(&str, &str, &str), JwsError> {
 fn decode(part: &'static str, text: &str) -> Result<Vec<u8>, JwsError> {
     URL_SAFE_NO_PAD.decode(text).map_err(|_| JwsError::Base64(part))
 }
+
+/// What a signature's protected header says, before anything is verified: to find the keys that could. Nothing of it may be
+/// relied on.
+///
+/// ```
+/// use mcp_trust::jws::{self, Header};
+/// use mcp_trust::keys::{Algorithm, SigningKey};
+///
+/// let key = SigningKey::generate(Algorithm::Es256)?.with_key_id("2026");
+/// let signed = jws::sign_now(Header::new(), b"payload", &key)?;
+/// assert_eq!(jws::peek(&signed.detached())?.key_id(), Some("2026"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+/// If the text has not the form of a signature, compact or detached.
+pub fn peek(text: &str) -> Result<Header, JwsError> {
+    if text.len() > DEFAULT_LIMIT {
+        return Err(JwsError::TooLong { limit: DEFAULT_LIMIT });
+    }
+    let (protected, _, _) = three_parts(text)?;
+    Header::from_slice(&decode("header", protected)?)
+}
