@@ -164,6 +164,36 @@ pub(crate) fn without_values(error: &serde_json::Error) -> String {
     text
 }
 
+/// `-32602` for a value of `_meta` that does not fit. Its `data` name the key and the place in the value: the members
+/// down to it as a JSON Pointer, as far as they are known.
+pub(crate) fn meta_error(key: &str, error: &serde_json::Error) -> crate::Error {
+    let message = format!("`_meta` field `{key}`: {}", without_values(error));
+    let data = serde_json::json!({ "key": key, "place": place(error) });
+    match crate::RawJson::from_serialize(&data) {
+        Ok(data) => crate::Error::invalid_params_with(message, data),
+        Err(_) => crate::Error::invalid_params(message),
+    }
+}
+
+/// The members that an error's text begins with, as [`wire!`](crate::wire) writes them there: `a: b: what is wrong`.
+/// Names end where words begin, and what is wrong has several, so that no value is taken for one.
+fn place(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let mut place = String::new();
+    let mut rest = text.as_str();
+    while let Some((name, inner)) = rest.split_once(": ") {
+        let is_name = !name.is_empty()
+            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+        if !is_name {
+            break;
+        }
+        place.push('/');
+        place.push_str(name);
+        rest = inner;
+    }
+    place
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

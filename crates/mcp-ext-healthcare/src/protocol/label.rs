@@ -62,7 +62,9 @@ impl Confidentiality {
 }
 
 /// Something that whoever gets a result must heed. Others than the four that are defined are kept, and kept to.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(transparent)]
 pub struct Obligation(Cow<'static, str>);
 
@@ -100,7 +102,9 @@ impl Obligation {
 }
 
 /// A security label of a record's `meta.security`, by what identifies it.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 pub struct SecurityCode {
     /// The system; empty where the record has none.
     #[serde(default)]

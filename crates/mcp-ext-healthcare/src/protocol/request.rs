@@ -312,8 +312,7 @@ fn moment(text: &str) -> Option<i128> {
         b"Z" => 0,
         [sign @ (b'+' | b'-'), h1, h2, b':', m1, m2] => {
             let digit = |byte: u8| byte.is_ascii_digit().then(|| i128::from(byte - b'0'));
-            let (hours, minutes) =
-                (digit(*h1)? * 10 + digit(*h2)?, digit(*m1)? * 10 + digit(*m2)?);
+            let (hours, minutes) = (digit(*h1)? * 10 + digit(*h2)?, digit(*m1)? * 10 + digit(*m2)?);
             if hours > 14 || minutes > 59 {
                 return None;
             }

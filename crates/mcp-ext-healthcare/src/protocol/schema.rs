@@ -35,5 +35,9 @@ pub fn definitions() -> Vec<(String, Schema)> {
         ("ServerSettings", schema_of::<ServerSettings>),
         ("ClientSettings", schema_of::<ClientSettings>),
     ];
-    settings.iter().chain(META_VALUES).map(|(name, schema)| ((*name).to_owned(), schema())).collect()
+    settings
+        .iter()
+        .chain(META_VALUES)
+        .map(|(name, schema)| ((*name).to_owned(), schema()))
+        .collect()
 }

@@ -330,7 +330,8 @@ impl ClientSettings {
 pub fn same_major(one: &str, other: &str) -> bool {
     let major = |version: &str| -> Option<u64> {
         let (major, minor) = version.split_once('.')?;
-        let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        let digits =
+            |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
         if digits(major) && digits(minor) { major.parse().ok() } else { None }
     };
     matches!((major(one), major(other)), (Some(one), Some(other)) if one == other)
