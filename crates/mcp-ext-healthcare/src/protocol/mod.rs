@@ -18,6 +18,7 @@ pub use result::{
     AuditKey, Citation, CitationsKey, Deid, DeidKey, Denial, DenialCode, DenialKey, FreeText,
     LabelKey, Minimization, MinimizationKey, Receipt, Withheld,
 };
+pub(crate) use schema::META_VALUES;
 pub use schema::definitions;
 pub use settings::{
     AuditSettings, BreakGlassSettings, BulkSettings, ClientSettings, ConsentMode, ConsentSettings,

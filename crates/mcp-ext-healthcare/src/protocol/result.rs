@@ -16,7 +16,7 @@ mcp_core::wire! {
             reference: String = "reference",
             /// The place in `structuredContent` (RFC 6901).
             pointer: String = "pointer",
-            /// `sha-256:` and the digest of the version's canonical form (RFC 8785) in hexadecimal; `keyed:` and a
+            /// `sha256:` and the digest of the version's canonical form (RFC 8785) in hexadecimal; `keyed:` and a
             /// keyed digest if the result was de-identified.
             digest: String = "digest",
         }
@@ -35,7 +35,7 @@ mcp_core::wire! {
             id: String = "id",
             /// When the event was recorded, a FHIR `instant`.
             recorded: String = "recorded",
-            /// `sha-256:` and the event's digest in the log, in hexadecimal.
+            /// `sha256:` and the event's digest in the log, in hexadecimal.
             digest: String = "digest",
         }
         optional {
