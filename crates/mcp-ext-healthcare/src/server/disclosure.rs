@@ -18,7 +18,9 @@ use serde::Serialize;
 use super::health_cx::{Call, HealthError, Unreleased, raw};
 use super::policy::RecordDecision;
 use super::seams::{Deidentify, Patients};
-use crate::protocol::{Citation, FreeText, Granularity, Label, Phi, Reference, Withheld, purposes};
+use crate::protocol::{
+    Citation, FreeText, Granularity, Label, LabelKey, Phi, Reference, Withheld, purposes,
+};
 use crate::record::Record;
 
 /// Room for what stands around records in a result.
@@ -186,7 +188,7 @@ impl Disclosure {
         }
         let json = given.json();
         self.take_room(&json)?;
-        self.note(record, &patients, &label);
+        self.note(record, &patients, &label)?;
         let cited = call.cited(record);
         Ok(Released { record: given, json, label, cited })
     }
@@ -226,13 +228,21 @@ impl Disclosure {
         Ok(())
     }
 
-    fn note(&self, record: &Record, patients: &Patients, label: &Label) {
+    fn note(&self, record: &Record, patients: &Patients, label: &Label) -> Result<(), No> {
         let mut state = self.call.state();
-        state.raise(label);
+        if !state.label.covers(label) {
+            state.raise(label);
+            // At once, since a question that the handler asks ends the round where it stands.
+            if self.call.access.client.is_some() {
+                let set = self.call.cx.set_result_meta::<LabelKey>(&state.label);
+                set.map_err(|_| No::Withheld(Withheld::Confidentiality))?;
+            }
+        }
         state.records.insert(record.versioned_reference());
         if let Patients::Of(patients) = patients {
             state.patients.extend(patients.iter().cloned());
         }
+        Ok(())
     }
 }
 

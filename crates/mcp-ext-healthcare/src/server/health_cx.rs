@@ -20,6 +20,7 @@ use crate::record::Record;
 /// One call, as the layer and the handler share it.
 pub(crate) struct Call {
     pub(crate) shared: Arc<Shared>,
+    pub(crate) cx: Cx,
     pub(crate) access: Access,
     pub(crate) minimize: Minimize,
     pub(crate) tool: Arc<ToolMetadata>,

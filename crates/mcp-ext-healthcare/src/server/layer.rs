@@ -76,6 +76,7 @@ impl Middleware for HealthLayer {
         };
         let call = Arc::new(Call {
             shared: Arc::clone(&self.shared),
+            cx: cx.clone(),
             access,
             minimize,
             tool: metadata,
@@ -178,8 +179,9 @@ fn fits(context: &Context, launch: &LaunchContext) -> bool {
             || named.all(|one| launch.fhir_context.contains(&one.reference)))
 }
 
-/// An access that is not recorded yet. Dropped without being recorded (the client went away, a handler panicked), it
-/// is recorded as failed.
+/// An access that is not recorded yet. Dropped without being recorded, it is recorded as failed if a handler panicked, or
+/// something of a record was read before the client went away or was asked a question (which ends a round, and drops
+/// what waits for its answer).
 struct Pending {
     call: Option<Arc<Call>>,
     client: Option<String>,
@@ -218,6 +220,9 @@ impl Pending {
 impl Drop for Pending {
     fn drop(&mut self) {
         let Some(call) = self.call.take() else { return };
+        if call.state().records.is_empty() && !std::thread::panicking() {
+            return;
+        }
         let Some(event) = event(&call, self.client.take(), AuditOutcome::Failed) else { return };
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             runtime.spawn(async move { call.shared.trail.record(&event).await });

@@ -8,7 +8,7 @@ use super::disclosure::{resolving, told};
 use super::health_cx::Call;
 use crate::audit::AuditOutcome;
 use crate::protocol::{
-    AuditKey, CitationsKey, Deid, DeidKey, Denial, DenialKey, LabelKey, Minimization,
+    AuditKey, CitationsKey, Deid, DeidKey, Denial, DenialKey, Label, LabelKey, Minimization,
     MinimizationKey, Receipt,
 };
 
@@ -25,15 +25,18 @@ pub(crate) fn stamp(
     if let Some(receipt) = receipt {
         cx.set_result_meta::<AuditKey>(receipt)?;
     }
-    if let AuditOutcome::Denied(code) = ended {
-        return cx.set_result_meta::<DenialKey>(&Denial::new(code.clone()));
+    if outcome.is_error() {
+        // It holds nothing of a record, and must not tell what was read before it came to this.
+        cx.set_result_meta::<LabelKey>(&Label::nothing())?;
+        return match ended {
+            AuditOutcome::Denied(code) => {
+                cx.set_result_meta::<DenialKey>(&Denial::new(code.clone()))
+            }
+            _ => Ok(()),
+        };
     }
     let state = call.state();
-    // A question, too, may rest on what was read.
     cx.set_result_meta::<LabelKey>(&state.label)?;
-    if outcome.is_error() {
-        return Ok(());
-    }
     if client.wants_citations() && outcome.is_complete() {
         #[derive(serde::Deserialize)]
         struct Structured {

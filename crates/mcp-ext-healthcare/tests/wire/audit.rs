@@ -82,6 +82,20 @@ async fn a_round_that_only_asks_leaves_no_event_and_the_last_leaves_one() {
     assert_eq!(meta(&answer, "audit")["id"], clinic.trail.one().id);
 }
 
+/// A round that read something leaves its event, and its question the label of what was read.
+#[tokio::test]
+async fn a_question_after_reading_is_an_access_of_its_own() {
+    let clinic = Clinic::new();
+    let call = for_anna(call_tool("reads_and_asks", json!({})));
+    let asked = clinic.send(call.capability("elicitation", json!({}))).await;
+    asked.assert_result_type("input_required");
+    assert_eq!(meta(&asked, "label")["confidentiality"], "V");
+    while clinic.trail.events.lock().unwrap().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    clinic.trail.one();
+}
+
 /// AUD-2.
 #[tokio::test]
 async fn nothing_is_sent_that_cannot_be_recorded() {
@@ -94,7 +108,8 @@ async fn nothing_is_sent_that_cannot_be_recorded() {
         let answer = clinic.call(tool, arguments).await;
         assert_eq!(denial(&answer), "audit_unavailable");
         let result = answer.assert_result();
-        assert!(meta(&answer, "audit").is_null() && meta(&answer, "label").is_null());
+        assert!(meta(&answer, "audit").is_null());
+        assert_eq!(*meta(&answer, "label"), nothing());
         assert!(!result.to_string().contains(PLANTED), "{result}");
     }
     assert_eq!(clinic.trail.tried.load(Ordering::SeqCst), 2);

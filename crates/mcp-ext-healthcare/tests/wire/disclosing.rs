@@ -211,7 +211,8 @@ async fn a_denial_in_a_handler_is_one_whatever_it_returns() {
     let clinic = Clinic::new();
     let answer = clinic.call("denies", json!({})).await;
     assert_eq!(denial(&answer), "fhir_version");
-    assert!(meta(&answer, "label").is_null() && meta(&answer, "citations").is_null());
+    assert!(meta(&answer, "citations").is_null());
+    assert_eq!(*meta(&answer, "label"), nothing(), "not even what was read");
     assert!(!answer.response().to_string().contains(PLANTED));
     let event = clinic.trail.one().to_fhir();
     assert_eq!((&event["outcome"], &event["outcomeDesc"]), (&json!("4"), &json!("fhir_version")));

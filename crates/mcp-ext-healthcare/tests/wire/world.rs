@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use mcp_core::Principal;
 use mcp_core::server::{Args, Cx, HandlerError, RequestContext, ServedTool, Server, ServerBuilder};
+use mcp_ext_healthcare::Record;
 use mcp_ext_healthcare::audit::{AuditError, AuditEvent, AuditTrail};
 use mcp_ext_healthcare::protocol::{
     Confidentiality, DenialCode, FreeText, Label, Phi, Receipt, Reference, ToolMetadata, Withheld,
@@ -16,24 +17,23 @@ use mcp_ext_healthcare::server::{
     Healthcare, HealthcareBuilder, LaunchContext, Patients, RecordDecision, RecordTool, Records,
     SourceError,
 };
-use mcp_ext_healthcare::{Record, server};
 use mcp_testkit::{Answer, Message, RawClient, call_tool};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-pub const H: &str = "dev.mcp-ext/healthcare";
+pub(crate) const H: &str = "dev.mcp-ext/healthcare";
 /// Stands in every record, and must stand nowhere else.
-pub const PLANTED: &str = "Plantagenet";
+pub(crate) const PLANTED: &str = "Plantagenet";
 /// The ids of the two patients.
-pub const ANNA: &str = "Patient/anna-4711";
-pub const BERT: &str = "Patient/bert-0815";
+pub(crate) const ANNA: &str = "Patient/anna-4711";
+pub(crate) const BERT: &str = "Patient/bert-0815";
 
-pub fn key(name: &str) -> String {
+pub(crate) fn key(name: &str) -> String {
     format!("{H}.{name}")
 }
 
-pub fn record(value: &Value) -> Record {
+pub(crate) fn record(value: &Value) -> Record {
     Record::parse(&value.to_string()).unwrap()
 }
 
@@ -45,7 +45,7 @@ fn security(code: &str) -> Value {
     json!({ "system": system, "code": code })
 }
 
-pub fn observation(id: &str, patient: &str, codes: &[&str]) -> Value {
+pub(crate) fn observation(id: &str, patient: &str, codes: &[&str]) -> Value {
     json!({
         "resourceType": "Observation", "id": id,
         "meta": {
@@ -57,7 +57,7 @@ pub fn observation(id: &str, patient: &str, codes: &[&str]) -> Value {
     })
 }
 
-pub fn records() -> Vec<Value> {
+pub(crate) fn records() -> Vec<Value> {
     let patient = |reference: &str| {
         json!({
             "resourceType": "Patient", "id": reference.strip_prefix("Patient/").unwrap(),
@@ -79,7 +79,7 @@ pub fn records() -> Vec<Value> {
 }
 
 /// Where the records are.
-pub struct Store(pub Vec<Value>);
+pub(crate) struct Store(pub(crate) Vec<Value>);
 
 #[async_trait]
 impl Records for Store {
@@ -105,7 +105,7 @@ impl Records for Store {
     }
 }
 
-pub struct BySubject;
+pub(crate) struct BySubject;
 
 impl Compartment for BySubject {
     fn patients(&self, record: &Record) -> Patients {
@@ -125,7 +125,7 @@ impl Compartment for BySubject {
 }
 
 /// Keeps the code and the status, under another id.
-pub struct CodesOnly;
+pub(crate) struct CodesOnly;
 
 impl Deidentify for CodesOnly {
     fn method(&self) -> &str {
@@ -153,14 +153,14 @@ impl Deidentify for CodesOnly {
 
 /// Everybody may read what the operator permits them.
 #[derive(Clone, Default)]
-pub struct Policy {
+pub(crate) struct Policy {
     /// Types that are withheld.
-    pub withheld: BTreeSet<String>,
+    pub(crate) withheld: BTreeSet<String>,
     /// Whether identified data may go anywhere.
-    pub uncovered: bool,
+    pub(crate) uncovered: bool,
     /// Whether a purpose for emergencies would be enough.
-    pub emergencies: bool,
-    pub denies: Option<DenialCode>,
+    pub(crate) emergencies: bool,
+    pub(crate) denies: Option<DenialCode>,
 }
 
 impl AccessPolicy for Policy {
@@ -188,19 +188,19 @@ impl AccessPolicy for Policy {
 
 /// Remembers events; fails if it is told to.
 #[derive(Clone, Default)]
-pub struct Trail {
-    pub events: Arc<Mutex<Vec<AuditEvent>>>,
-    pub fails: Arc<AtomicBool>,
-    pub tried: Arc<AtomicUsize>,
+pub(crate) struct Trail {
+    pub(crate) events: Arc<Mutex<Vec<AuditEvent>>>,
+    pub(crate) fails: Arc<AtomicBool>,
+    pub(crate) tried: Arc<AtomicUsize>,
 }
 
 impl Trail {
-    pub fn take(&self) -> Vec<AuditEvent> {
+    pub(crate) fn take(&self) -> Vec<AuditEvent> {
         std::mem::take(&mut self.events.lock().unwrap())
     }
 
     /// The only event since the last time.
-    pub fn one(&self) -> AuditEvent {
+    pub(crate) fn one(&self) -> AuditEvent {
         let mut events = self.take();
         assert_eq!(events.len(), 1, "exactly one event for each access");
         events.pop().unwrap()
@@ -222,16 +222,16 @@ impl AuditTrail for Trail {
 }
 
 #[derive(Deserialize, JsonSchema)]
-pub struct Read {
-    pub reference: String,
+pub(crate) struct Read {
+    pub(crate) reference: String,
 }
 
 #[derive(Deserialize, JsonSchema)]
-pub struct Search {
+pub(crate) struct Search {
     #[serde(rename = "type")]
-    pub kind: String,
+    pub(crate) kind: String,
     #[serde(default)]
-    pub parameters: Vec<(String, String)>,
+    pub(crate) parameters: Vec<(String, String)>,
 }
 
 async fn read(health: HealthCx, Args(read): Args<Read>) -> Result<Disclosed, HealthError> {
@@ -311,12 +311,20 @@ async fn asks(cx: Cx, health: HealthCx) -> Result<Disclosed, HandlerError> {
     Ok(health.disclosure().records()?)
 }
 
-pub fn tool_metadata() -> ToolMetadata {
+/// Reads a record before it asks.
+async fn reads_and_asks(cx: Cx, health: HealthCx) -> Result<Disclosed, HandlerError> {
+    let mut disclosure = health.disclosure();
+    disclosure.add_all(health.search("Observation", &[]).await?);
+    let _: Which = cx.elicit("which", "Which one?").await?;
+    Ok(disclosure.records()?)
+}
+
+pub(crate) fn tool_metadata() -> ToolMetadata {
     let types = ["Observation", "Patient", "ValueSet", "Binary"].map(str::to_owned);
     ToolMetadata::new(types, ["patient/*.rs".to_owned()])
 }
 
-pub fn tools(server: ServerBuilder) -> ServerBuilder {
+pub(crate) fn tools(server: ServerBuilder) -> ServerBuilder {
     let about = tool_metadata;
     let modest = about().with_max_label(Label::new(Phi::Identified, Confidentiality::Normal));
     let narrow = ToolMetadata::new(["Patient".to_owned()], []);
@@ -331,21 +339,22 @@ pub fn tools(server: ServerBuilder) -> ServerBuilder {
         .tool(ServedTool::new("denies", denies).records(about()))
         .tool(ServedTool::new("waits", waits).records(about()))
         .tool(ServedTool::new("asks", asks).records(about()))
+        .tool(ServedTool::new("reads_and_asks", reads_and_asks).records(about()))
         .tool(ServedTool::new("plain", async || "no records"))
 }
 
 /// A clinic that can be asked.
-pub struct Clinic {
-    pub raw: RawClient,
-    pub trail: Trail,
+pub(crate) struct Clinic {
+    pub(crate) raw: RawClient,
+    pub(crate) trail: Trail,
 }
 
 impl Clinic {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::with(Policy::default(), |builder| builder)
     }
 
-    pub fn with(
+    pub(crate) fn with(
         policy: Policy,
         change: impl FnOnce(HealthcareBuilder) -> HealthcareBuilder,
     ) -> Self {
@@ -355,17 +364,17 @@ impl Clinic {
         Self { raw: client(&server), trail }
     }
 
-    pub async fn send(&self, message: Message) -> Answer {
+    pub(crate) async fn send(&self, message: Message) -> Answer {
         self.raw.send(message).await
     }
 
     /// As a client that is trusted with everything, for Anna's treatment.
-    pub async fn call(&self, tool: &str, arguments: Value) -> Answer {
+    pub(crate) async fn call(&self, tool: &str, arguments: Value) -> Answer {
         self.send(for_anna(call_tool(tool, arguments))).await
     }
 }
 
-pub fn extension(
+pub(crate) fn extension(
     policy: Policy,
     trail: &Trail,
     change: impl FnOnce(HealthcareBuilder) -> HealthcareBuilder,
@@ -378,17 +387,17 @@ pub fn extension(
     change(builder).build().unwrap()
 }
 
-pub fn pseudonyms() -> mcp_trust::pseudonym::Pseudonymizer {
+pub(crate) fn pseudonyms() -> mcp_trust::pseudonym::Pseudonymizer {
     use mcp_trust::pseudonym::{PseudonymKey, Pseudonymizer};
     Pseudonymizer::new(PseudonymKey::from_bytes([7; 32]))
 }
 
 /// A client that Anna's doctor uses.
-pub fn client(server: &Server) -> RawClient {
+pub(crate) fn client(server: &Server) -> RawClient {
     RawClient::new(server).context(launched(None))
 }
 
-pub fn launched(launch: Option<LaunchContext>) -> RequestContext {
+pub(crate) fn launched(launch: Option<LaunchContext>) -> RequestContext {
     let context = RequestContext::new().with_principal(Some(Principal::new("doctor:quinn")));
     match launch {
         Some(launch) => context.with_value(launch),
@@ -397,41 +406,43 @@ pub fn launched(launch: Option<LaunchContext>) -> RequestContext {
 }
 
 /// What a client declares that may have everything.
-pub fn trusted() -> Value {
+pub(crate) fn trusted() -> Value {
     json!({
         "version": "0.1", "maxConfidentiality": "V", "modelEgress": "local",
         "obligations": ["no-log", "no-train", "no-persist", "no-redisclose"],
     })
 }
 
-pub fn for_anna(message: Message) -> Message {
+pub(crate) fn for_anna(message: Message) -> Message {
     treating(message, ANNA).declaring_raw(H, trusted())
 }
 
-pub fn treating(message: Message, patient: &str) -> Message {
+pub(crate) fn treating(message: Message, patient: &str) -> Message {
     message
         .meta(&key("context"), json!({ "patient": patient }))
         .meta(&key("purpose"), json!({ "code": "TREAT" }))
 }
 
-pub fn search_for(kind: &str) -> Value {
+/// The label of what holds nothing.
+pub(crate) fn nothing() -> Value {
+    serde_json::to_value(Label::nothing()).unwrap()
+}
+
+pub(crate) fn search_for(kind: &str) -> Value {
     json!({ "type": kind })
 }
 
 /// The ids of the records in an answer.
-pub fn ids(answer: &Answer) -> Vec<String> {
+pub(crate) fn ids(answer: &Answer) -> Vec<String> {
     let records = answer.assert_structured()["records"].as_array().unwrap().clone();
     records.iter().map(|one| one["id"].as_str().unwrap().to_owned()).collect()
 }
 
-pub fn meta<'a>(answer: &'a Answer, name: &str) -> &'a Value {
+pub(crate) fn meta<'a>(answer: &'a Answer, name: &str) -> &'a Value {
     &answer.assert_result()["_meta"][key(name)]
 }
 
-pub fn denial(answer: &Answer) -> String {
+pub(crate) fn denial(answer: &Answer) -> String {
     answer.assert_tool_error();
     meta(answer, "denial")["code"].as_str().unwrap_or("none").to_owned()
 }
-
-#[allow(unused_imports)]
-pub use server::Existence;
