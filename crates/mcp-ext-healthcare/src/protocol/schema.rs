@@ -1,7 +1,7 @@
 //! The schemas of everything that crosses the wire, for `cargo xtask schema`.
 
 use mcp_core::extension::{NamedSchema, schema_of};
-use schemars::Schema;
+use schemars::generate::SchemaSettings;
 
 use super::{
     Citation, ClientSettings, Context, Deid, Denial, Label, Minimization, Minimize, Purpose,
@@ -22,22 +22,27 @@ pub(crate) const META_VALUES: &[NamedSchema] = &[
     ("Denial", schema_of::<Denial>),
 ];
 
-/// Every schema by its name: the settings of both sides and the values of `_meta`.
+/// Every schema by its name: the settings of both sides and the values of `_meta`, with what they are made of.
+/// References are to `#/$defs/` and the name of another.
 ///
 /// ```
-/// let names: Vec<_> =
-///     mcp_ext_healthcare::protocol::definitions().into_iter().map(|(name, _)| name).collect();
-/// assert!(names.contains(&"Label".to_owned()));
+/// let definitions = mcp_ext_healthcare::protocol::definitions();
+/// assert_eq!(definitions["Label"]["properties"]["phi"]["$ref"], "#/$defs/Phi");
 /// ```
 #[must_use]
-pub fn definitions() -> Vec<(String, Schema)> {
-    let settings: [NamedSchema; 2] = [
-        ("ServerSettings", schema_of::<ServerSettings>),
-        ("ClientSettings", schema_of::<ClientSettings>),
-    ];
-    settings
-        .iter()
-        .chain(META_VALUES)
-        .map(|(name, schema)| ((*name).to_owned(), schema()))
-        .collect()
+pub fn definitions() -> serde_json::Map<String, serde_json::Value> {
+    let mut generator = SchemaSettings::draft2020_12().into_generator();
+    generator.subschema_for::<ServerSettings>();
+    generator.subschema_for::<ClientSettings>();
+    generator.subschema_for::<Context>();
+    generator.subschema_for::<Purpose>();
+    generator.subschema_for::<Minimize>();
+    generator.subschema_for::<ToolMetadata>();
+    generator.subschema_for::<Label>();
+    generator.subschema_for::<Citation>();
+    generator.subschema_for::<Receipt>();
+    generator.subschema_for::<Minimization>();
+    generator.subschema_for::<Deid>();
+    generator.subschema_for::<Denial>();
+    generator.take_definitions(true)
 }
