@@ -75,6 +75,19 @@ pub(crate) fn install_debian(package: &str, missing: &str) -> Result {
     process::run(install.env("DEBIAN_FRONTEND", "noninteractive")).context(&advice)
 }
 
+/// Sees to it that there is a PostgreSQL for the tests to start servers of their own from.
+pub(crate) fn postgresql() -> Result {
+    let program = format!("initdb{}", std::env::consts::EXE_SUFFIX);
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let debian = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    let mut folders =
+        std::env::split_paths(&path).chain(debian.map(|version| version.path().join("bin")));
+    if folders.any(|folder| folder.join(&program).is_file()) {
+        return Ok(());
+    }
+    install_debian("postgresql", "PostgreSQL is not installed (initdb)")
+}
+
 fn is_root() -> bool {
     let mut id = Command::new("id");
     process::capture(id.arg("-u")).is_ok_and(|id| id.trim() == "0")

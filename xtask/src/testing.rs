@@ -12,7 +12,7 @@ use libtest::Report;
 
 use crate::evidence::{self, Kind, Outcomes};
 use crate::failure::{Failure, Result};
-use crate::{process, workspace};
+use crate::{peers, process, workspace};
 
 /// How long building and running the tests may take on two cores.
 const LIMIT: Duration = Duration::from_secs(30 * 60);
@@ -29,6 +29,7 @@ const RUNS: &[&[&str]] = &[
 
 /// The step of `cargo xtask test`.
 pub(crate) fn step() -> Result {
+    peers::postgresql()?;
     let mut outcomes = Outcomes::new();
     let mut problems = Vec::new();
     for selection in RUNS {
@@ -57,7 +58,9 @@ fn run(selection: &[&str]) -> Result<Report> {
         .args(["test", "--locked"])
         .args(selection)
         .arg("--no-fail-fast")
-        .env("CARGO_TERM_COLOR", "never");
+        .env("CARGO_TERM_COLOR", "never")
+        // Here, what is not installed is no reason to skip a test.
+        .env("MCP_TEST_POSTGRES", "required");
     println!("$ {}", process::shown(&command));
     let mut report = Report::new(names);
     let status = process::follow(&mut command, LIMIT, |line| {

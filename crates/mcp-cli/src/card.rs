@@ -214,6 +214,11 @@ pub(crate) async fn drift(options: DriftOptions) -> Result<Report, Failure> {
     let endpoint = match &options.server {
         Some(server) => server.clone(),
         None => {
+            if !options.http.header.is_empty() || options.http.bearer_env.is_some() {
+                // A card can name anybody's endpoint.
+                let hint = "headers and tokens go only to a server that --server names";
+                return Err(Failure::usage(hint));
+            }
             let endpoint = named_endpoint(&card, url.as_ref())?;
             // A card must not make this program ask whatever it names.
             fetcher.permits(&endpoint).await?;

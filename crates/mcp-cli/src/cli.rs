@@ -32,6 +32,12 @@ pub(crate) enum Command {
     /// Lists what a server offers.
     List(ListOptions),
     /// Calls a tool of a server.
+    ///
+    /// Arguments are `name=value`, where the value is what the tool's schema says (text, a number, true or false, JSON), or
+    /// `name:=JSON`.
+    #[command(
+        override_usage = "mcp call [OPTIONS] <SERVER> <TOOL> [NAME=VALUE]...\n       mcp call [OPTIONS] <TOOL> [NAME=VALUE]... -- <COMMAND>..."
+    )]
     Call(CallOptions),
     /// Verifies logs of receipts.
     #[command(subcommand)]
@@ -221,12 +227,10 @@ pub(crate) enum Kind {
     Templates,
 }
 
-/// Arguments: `name=value`, where the value is what the tool's schema says (text, number, true or false, JSON), or
-/// `name:=JSON`.
 #[derive(Args)]
 pub(crate) struct CallOptions {
     /// The server's address (unless a command follows), the tool, and its arguments.
-    #[arg(required = true, value_name = "SERVER] TOOL [NAME=VALUE")]
+    #[arg(required = true, value_name = "WORD")]
     pub(crate) words: Vec<String>,
     /// The arguments as one JSON object; - reads it from standard input.
     #[arg(long, value_name = "JSON")]

@@ -5,7 +5,7 @@ pub(crate) fn line(text: &str) -> String {
     escaped(text, |_| false)
 }
 
-/// Lines: as [`line`], but line feeds and tabs stay.
+/// Lines: as [`line()`], but line feeds and tabs stay.
 pub(crate) fn lines(text: &str) -> String {
     escaped(&text.replace("\r\n", "\n"), |c| matches!(c, '\n' | '\t'))
 }

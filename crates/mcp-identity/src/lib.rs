@@ -24,6 +24,15 @@
 //!     ("/description", &Problem::TooShort { least: 1 }),
 //! ]);
 //! ```
+//!
+//! # The client's half (feature `client`)
+//!
+//! | module | does |
+//! |---|---|
+//! | [`fetch`] | fetches documents that strangers point at, safely |
+//! | [`discover`] | finds the servers of a domain |
+//! | [`trust`] | says what stands behind a card |
+//! | [`check`] | holds a card against its server |
 #![forbid(unsafe_code)]
 
 pub mod agent_card;
@@ -45,6 +54,7 @@ pub mod serve;
 pub mod sign;
 pub mod time;
 pub mod trust;
+pub mod url;
 pub mod urn;
 
 pub use agent_card::AgentCard;

@@ -1,6 +1,8 @@
 //! `mcp list` and `mcp call`.
 
-use crate::support::{Docs, example, folder, mcp, mcp_with_input};
+use serde_json::{Value, json};
+
+use crate::support::{Docs, Tasks, answer, example, host, mcp, mcp_with_input};
 
 #[test]
 fn a_server_is_listed_over_http_and_as_a_child() {
@@ -79,30 +81,54 @@ fn a_question_without_a_terminal_is_named() {
 }
 
 #[test]
-fn a_task_is_driven_to_its_result_with_progress() {
-    let root = folder();
-    std::fs::create_dir(root.path().join("texts")).unwrap();
-    for n in 0..40 {
-        let text = root.path().join(format!("texts/{n}.txt"));
-        std::fs::write(text, "x ".repeat(1000)).unwrap();
-    }
-    let mut server = std::process::Command::new(example("task-server"));
-    server.arg("serve").arg(root.path()).args(["--http", "127.0.0.1:0", "--tasks"]);
-    let tasks = tempfile::tempdir().unwrap();
-    server.arg(tasks.path().join("tasks.redb"));
-    let mut server = server
-        .stdout(std::process::Stdio::piped())
-        .stderr(std::process::Stdio::null())
-        .spawn()
-        .unwrap();
-    let mut line = String::new();
-    let mut out = std::io::BufReader::new(server.stdout.take().unwrap());
-    std::io::BufRead::read_line(&mut out, &mut line).unwrap();
-    let url = line.split_whitespace().find(|word| word.starts_with("http")).unwrap();
-    let ran = mcp(&["call", url, "index", "folder=texts"]);
-    let _ = server.kill();
-    let _ = server.wait();
+fn a_task_is_driven_to_its_result() {
+    let tasks = Tasks::start();
+    let ran = mcp(&["call", &tasks.url, "index", "folder=texts"]);
     assert_eq!(ran.code, 0, "{ran:?}");
-    assert!(ran.err.contains("… "), "no progress: {ran:?}");
-    assert!(root.path().join("texts.index.tsv").exists(), "{ran:?}");
+    assert!(tasks.folder.path().join("texts.index.tsv").exists(), "{ran:?}");
+}
+
+#[test]
+fn progress_is_told_on_standard_error() {
+    let address = host(|_, body, stream| {
+        let request: Value = serde_json::from_str(&body).unwrap();
+        let complete = |mut result: Value| {
+            result["resultType"] = "complete".into();
+            json!({ "jsonrpc": "2.0", "id": request["id"], "result": result })
+        };
+        let cached = |mut result: Value| {
+            (result["ttlMs"], result["cacheScope"]) = (0.into(), "private".into());
+            complete(result).to_string()
+        };
+        match request["method"].as_str().unwrap() {
+            "server/discover" => {
+                let result =
+                    json!({ "supportedVersions": ["2026-07-28"], "capabilities": { "tools": {} } });
+                answer(stream, "application/json", &cached(result));
+            }
+            "tools/list" => {
+                let tool = json!({ "name": "steps", "inputSchema": { "type": "object" } });
+                answer(stream, "application/json", &cached(json!({ "tools": [tool] })));
+            }
+            _ => {
+                let step = |progress: u32, message: &str| {
+                    let token = &request["params"]["_meta"]["progressToken"];
+                    json!({ "jsonrpc": "2.0", "method": "notifications/progress", "params":
+                        { "progressToken": token, "progress": progress, "total": 2, "message": message } })
+                };
+                let text = json!({ "type": "text", "text": "done" });
+                let events = [
+                    step(1, "first"),
+                    step(2, "second\u{1b}[2J"),
+                    complete(json!({ "content": [text] })),
+                ];
+                let events: String =
+                    events.iter().map(|event| format!("data: {event}\n\n")).collect();
+                answer(stream, "text/event-stream", &events);
+            }
+        }
+    });
+    let ran = mcp(&["call", &format!("http://{address}/mcp"), "steps"]);
+    assert_eq!((ran.code, ran.out.as_str()), (0, "done\n"), "{ran:?}");
+    assert_eq!(ran.err, "… 1/2 first\n… 2/2 second\\u{1b}[2J\n");
 }

@@ -96,3 +96,26 @@ fn what_is_no_server_is_named() {
     let ran = mcp(&["--json", "list", &format!("http://{gone}/")]);
     assert_eq!(ran.code, 3, "{ran:?}");
 }
+
+#[cfg(unix)]
+#[test]
+fn an_interrupt_ends_the_waiting() {
+    use std::process::Stdio;
+    use std::sync::{Mutex, mpsc};
+
+    let (asked, is_asked) = mpsc::channel();
+    let asked = Mutex::new(asked);
+    let address = host(move |_, _, _| {
+        asked.lock().unwrap().send(()).unwrap();
+        std::thread::park_timeout(std::time::Duration::from_secs(60));
+    });
+    let mut command = crate::support::command();
+    command.args(["--json", "list", &format!("http://{address}/mcp")]);
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    is_asked.recv().unwrap();
+    let process = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(process, rustix::process::Signal::INT).unwrap();
+    let ended = child.wait_with_output().unwrap();
+    assert_eq!(ended.status.code(), Some(130));
+    assert!(String::from_utf8(ended.stderr).unwrap().contains("interrupted"));
+}

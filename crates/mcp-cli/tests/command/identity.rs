@@ -44,6 +44,11 @@ fn a_server_with_identity_is_discovered_and_drift_is_named() {
         .map(|field| field["field"].as_str().unwrap())
         .collect();
     assert_eq!(differing, ["version"]);
+    // A token goes to nobody whom only the card names.
+    let token = ["--json", "card", "drift", &file, "--allow-loopback", "--header", "A: b"];
+    assert_eq!(mcp(&token).failure(), "usage");
+    let named = [&token[..], &["--server", &docs.url]].concat();
+    assert_eq!(mcp(&named).code, 1);
     // Without the switch nobody here is asked, whoever names the address.
     for words in
         [&["discover", docs.origin()][..], &["card", "show", &docs.url], &["card", "drift", &file]]
@@ -66,8 +71,16 @@ fn a_card_is_shown_and_judged() {
         &json!({ "name": "no-slash", "version": "1", "description": "" }),
     );
     let bad = mcp(&["--json", "card", "verify", &bad]);
-    // Nothing that could be shown, or something that is not valid: in any case not good.
-    assert_ne!(bad.code, 0, "{bad:?}");
+    assert_eq!((bad.code, bad.failure().as_str()), (5, "content"), "{bad:?}");
+    let long = write(
+        &docs.folder.path().join("long.json"),
+        &json!({
+            "$schema": mcp_identity::card::SCHEMA,
+            "name": "com.example/x", "version": "1", "description": "x".repeat(101),
+        }),
+    );
+    let long = mcp(&["--json", "card", "verify", &long]);
+    assert_eq!((long.code, &long.json()["findings"][0]["at"]), (1, &"/description".into()));
     let twice = docs.folder.path().join("twice.json");
     std::fs::write(&twice, r#"{"name":"a/b","name":"c/d"}"#).unwrap();
     let twice = mcp(&["--json", "card", "verify", twice.to_str().unwrap()]);
@@ -191,4 +204,18 @@ fn a_hostile_catalog_shows_nothing_but_text() {
     assert!(!ran.out.contains(odd) && !ran.err.contains(odd), "{ran:?}");
     assert!(!ran.out.lines().any(|line| line.starts_with("mcp: all good")), "{}", ran.out);
     assert!(ran.out.contains("link-local"), "{}", ran.out);
+}
+
+#[test]
+fn a_system_without_certificates_can_ask_itself() {
+    let docs = Docs::start(&["--identity"]);
+    let empty = docs.folder.path().join("none.pem");
+    std::fs::write(&empty, "").unwrap();
+    let run = |words: &[&str]| {
+        let mut command = crate::support::command();
+        command.env("SSL_CERT_FILE", &empty).env_remove("SSL_CERT_DIR");
+        command.args(words).output().unwrap().status.code()
+    };
+    assert_eq!(run(&["discover", docs.origin(), "--allow-loopback"]), Some(0));
+    assert_eq!(run(&["discover", "example.com"]), Some(3));
 }

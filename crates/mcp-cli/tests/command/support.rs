@@ -56,19 +56,20 @@ fn ran(output: Output) -> Ran {
     }
 }
 
-/// An example server of this workspace, built if it is not there: tests of one package do not build another's.
+/// An example server of this workspace, built first: tests of one package do not build another's programs, and an older one would be
+/// found otherwise.
 pub(crate) fn example(name: &str) -> PathBuf {
-    static BUILDING: OnceLock<std::sync::Mutex<()>> = OnceLock::new();
-    let _building = BUILDING.get_or_init(Default::default).lock().unwrap();
-    let folder = Path::new(env!("CARGO_BIN_EXE_mcp")).parent().unwrap();
-    let program = folder.join("examples").join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
-    if !program.exists() {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    let folder = BUILT.get_or_init(|| {
+        let folder = Path::new(env!("CARGO_BIN_EXE_mcp")).parent().unwrap();
         let mut build = Command::new(env!("CARGO"));
-        build.args(["build", "--package", "examples", "--example", name, "--target-dir"]);
+        build.args(["build", "--quiet", "--locked", "--package", "examples"]);
+        build.args(["--example", "docs-server", "--example", "task-server", "--target-dir"]);
         build.arg(folder.parent().unwrap());
-        assert!(build.status().unwrap().success(), "{name} cannot be built");
-    }
-    program
+        assert!(build.status().unwrap().success(), "the example servers cannot be built");
+        folder.join("examples")
+    });
+    folder.join(format!("{name}{}", std::env::consts::EXE_SUFFIX))
 }
 
 /// A `docs-server` over a folder of its own.
@@ -96,6 +97,40 @@ impl Docs {
 }
 
 impl Drop for Docs {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A `task-server` over a folder with some texts.
+pub(crate) struct Tasks {
+    child: Child,
+    pub(crate) url: String,
+    pub(crate) folder: tempfile::TempDir,
+    _store: tempfile::TempDir,
+}
+
+impl Tasks {
+    pub(crate) fn start() -> Self {
+        let (folder, store) = (folder(), tempfile::tempdir().unwrap());
+        std::fs::create_dir(folder.path().join("texts")).unwrap();
+        for n in 0..40 {
+            let text = folder.path().join(format!("texts/{n}.txt"));
+            std::fs::write(text, "x ".repeat(1000)).unwrap();
+        }
+        let mut command = Command::new(example("task-server"));
+        command.arg("serve").arg(folder.path()).args(["--http", "127.0.0.1:0", "--tasks"]);
+        command.arg(store.path().join("tasks.redb"));
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let url = line.split_whitespace().find(|word| word.starts_with("http")).unwrap();
+        Self { child, url: url.to_owned(), folder, _store: store }
+    }
+}
+
+impl Drop for Tasks {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();

@@ -6,7 +6,7 @@ use std::process::Stdio;
 
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
-use crate::support::{Docs, command};
+use crate::support::{Docs, Tasks, command};
 
 /// Runs the command on a terminal of its own, with everything that will be typed there; what it says there and on
 /// standard output.
@@ -71,6 +71,18 @@ fn a_question_is_asked_and_its_answer_sent() {
         assert!(said.contains("Rename note.md to other.md?"), "{said}");
         assert_eq!(docs.folder.path().join("other.md").exists(), renamed, "{typed:?}");
     }
+}
+
+#[test]
+fn a_task_asks_on_the_terminal() {
+    let tasks = Tasks::start();
+    let words = ["call", &tasks.url, "index", "folder=texts"];
+    let (code, first, _) = on_terminal(&words, "", false, false);
+    assert_eq!(code, 0, "{first}");
+    let (code, out, said) = on_terminal(&words, "yes\ns\n", false, false);
+    assert_eq!(code, 0, "{out} {said}");
+    assert!(said.contains("asks, in the course of index"), "{said}");
+    assert!(out.contains("texts.index.tsv"), "{out}");
 }
 
 #[test]

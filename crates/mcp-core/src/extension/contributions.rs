@@ -258,6 +258,30 @@ impl<E: Extension> Contributions<E> {
         self.gathered.methods.push(ErasedMethod { name, options, call });
     }
 
+    /// As [`Contributions::method`], for a handler that reads the parameters from the request itself
+    /// ([`Cx::request`]): for methods that are called so often that reading all parameters into a
+    /// type would count. Values that come with the request are checked by nobody else then.
+    pub fn unread_method<R, F, Fut>(
+        &mut self,
+        name: &'static str,
+        options: MethodOptions,
+        handler: F,
+    ) where
+        R: ResultBody + 'static,
+        F: Fn(Negotiated<E>, Cx) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<R, Error>> + Send + 'static,
+    {
+        let handler = Arc::new(handler);
+        let call: ErasedMethodFn = Arc::new(move |cx: Cx| {
+            let handler = Arc::clone(&handler);
+            Box::pin(async move {
+                let proof = cx.negotiated::<E>()?;
+                Outcome::complete(handler(proof, cx).await?)
+            })
+        });
+        self.gathered.methods.push(ErasedMethod { name, options, call });
+    }
+
     /// A notification that clients may send. The sender shows that it declares the extension by
     /// `clientCapabilities` in the notification's `_meta`; without that it is refused (HTTP) or
     /// dropped (stdio).

@@ -341,4 +341,32 @@ mod tests {
         assert_eq!(note.method(), "notifications/cancelled");
         assert!(note.client_capabilities().is_none());
     }
+
+    #[test]
+    fn members_of_other_names_are_found_without_another_pass() {
+        let text = |members: &str| {
+            format!(r#"{{"jsonrpc":"2.0","id":1,"method":"x/y","params":{{{members}{META}}}}}"#)
+        };
+        let found = |members: &str, field: &str| {
+            request(&text(members)).string_param(field).map(std::borrow::Cow::into_owned)
+        };
+        assert_eq!(found(r#""taskId":"a\u0062","#, "taskId").as_deref(), Some("ab"));
+        assert_eq!(
+            found(r#""task\u0049d":"a","other":{"taskId":"b"},"#, "taskId").as_deref(),
+            Some("a")
+        );
+        assert_eq!(found(r#""taskId":1,"#, "taskId"), None);
+        assert_eq!(found(r#""taskId":null,"#, "taskId"), None);
+        assert_eq!(found("", "taskId"), None);
+        assert_eq!(found(r#""taskId":"a","taskId":"a","#, "taskId"), None, "which of them?");
+        assert_eq!(found(r#""cursor":"a","#, "cursor").as_deref(), Some("a"));
+        assert_eq!(found(r#""arguments":"a","#, "arguments").as_deref(), Some("a"));
+        // More than are kept are looked for.
+        let many: String = (0..40).map(|n| format!(r#""m{n}":"{n}","#)).collect();
+        assert_eq!(found(&many, "m39").as_deref(), Some("39"));
+        assert_eq!(found(&many, "m0").as_deref(), Some("0"));
+        assert_eq!(found(&many, "m40"), None);
+        // What is there twice is refused for the core's own members, as ever.
+        assert!(parse(&text(r#""name":null,"name":"a","#)).is_err());
+    }
 }

@@ -28,7 +28,7 @@ pub enum Step {
         /// Where it was in the end.
         url: Url,
     },
-    /// An entry of the catalog before, by its `identifier`. Whatever text the catalog has there.
+    /// An entry of the catalog before, by its `identifier`, cut after 256 characters. Whatever text the catalog has there.
     Entry(String),
     /// The entry's own `data`.
     Inline,

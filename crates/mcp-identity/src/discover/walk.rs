@@ -18,6 +18,8 @@ use crate::trust::Trust;
 
 /// As many documents are waited for at the same time.
 const AT_ONCE: usize = 8;
+/// As many characters of an entry's name are kept in a trail.
+const LONGEST_NAME: usize = 256;
 /// As many manifests of an entry are looked at.
 const MANIFESTS: usize = 8;
 
@@ -131,7 +133,7 @@ impl<'a> Walk<'a> {
                 break;
             }
             let mut trail = trail.clone();
-            trail.push(Step::Entry(entry.identifier.clone()));
+            trail.push(Step::Entry(cut(&entry.identifier)));
             match entry.kind() {
                 Some(media_type::SERVER_CARD) => match content(&entry, &within.url) {
                     Ok(content) => cards.push((entry, content, trail)),
@@ -371,6 +373,15 @@ impl<'a> Walk<'a> {
             self.trouble(trail.to_vec(), reason);
         }
     }
+}
+
+/// A name for a trail. Every entry below has it in its own, so one without end would be kept a thousand times.
+fn cut(identifier: &str) -> String {
+    let mut cut: String = identifier.chars().take(LONGEST_NAME).collect();
+    if cut.len() < identifier.len() {
+        cut.push('…');
+    }
+    cut
 }
 
 /// What an entry leads to; an address may be relative to its catalog's.

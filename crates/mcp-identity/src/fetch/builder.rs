@@ -143,12 +143,19 @@ impl FetcherBuilder {
     /// Builds the fetcher.
     ///
     /// # Errors
-    /// If encryption cannot be set up.
+    /// If encryption cannot be set up, or the system has no certificates. Where this machine may be asked, the latter is no error:
+    /// then it alone can be.
     pub fn build(self) -> Result<Fetcher, FetcherBuildError> {
         http::HeaderValue::from_str(&self.user_agent).map_err(|_| FetcherBuildError::UserAgent)?;
         let mut tls = match self.tls {
             Some(config) => config,
-            None => system_trust()?,
+            None => match system_trust() {
+                // Enough for http: on this machine; nobody else is trusted then.
+                Err(FetcherBuildError::Certificates) if self.policy.loopback => {
+                    trusting(rustls::RootCertStore::empty())?
+                }
+                trust => trust?,
+            },
         };
         tls.alpn_protocols = vec![b"http/1.1".to_vec()];
         let mut limits = self.limits;
@@ -175,9 +182,10 @@ fn system_trust() -> Result<rustls::ClientConfig, FetcherBuildError> {
         tracing::debug!(%error, "some of the system's certificates could not be loaded");
     }
     let (added, _) = roots.add_parsable_certificates(loaded.certs);
-    if added == 0 {
-        return Err(FetcherBuildError::Certificates);
-    }
+    if added == 0 { Err(FetcherBuildError::Certificates) } else { trusting(roots) }
+}
+
+fn trusting(roots: rustls::RootCertStore) -> Result<rustls::ClientConfig, FetcherBuildError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     Ok(rustls::ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()

@@ -38,15 +38,14 @@ mod exchange;
 mod meter;
 mod network;
 mod policy;
-mod url;
 
+pub use crate::url::{Host, Url, UrlError};
 pub use address::AddressKind;
 pub use builder::{FetchLimits, FetcherBuildError, FetcherBuilder};
 pub use cache::CacheLimits;
 pub use error::{FetchError, Refusal, Waited};
 pub use network::{Connection, Network, SystemNetwork};
 pub use policy::PortPolicy;
-pub use url::{Host, Url, UrlError};
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -292,6 +292,36 @@ async fn numbers_are_bounded_and_the_bound_is_named_once() {
     assert_eq!((listing.catalogs.len(), troubles(&listing)), (64, vec!["too-many-documents"]));
 }
 
+#[tokio::test]
+async fn what_is_told_of_bad_documents_is_bounded() {
+    // Three findings in three bytes, and a name that every entry below it would repeat.
+    let empty = format!(r#"{{"specVersion":"1.0","entries":[{}{{}}]}}"#, "{},".repeat(300_000));
+    let name = "x".repeat(100_000);
+    let inner =
+        catalog(&(0..500).map(|n| entry(&n.to_string(), CARD, "ftp:x")).collect::<Vec<_>>());
+    let nested = catalog(&[
+        format!(r#"{{"identifier":"{name}","type":"{CATALOG}","data":{inner}}}"#),
+        entry("empty", CATALOG, "/empty"),
+    ]);
+    let internet = internet(move |request| match request.path() {
+        "/empty" => document(CATALOG, &empty),
+        _ => document(CATALOG, &nested),
+    });
+    let listing = found(&internet, "a.example").await;
+    assert_eq!(listing.troubles.len(), 501);
+    let steps = listing.troubles.iter().flat_map(|trouble| &trouble.trail);
+    let length = |step: &Step| match step {
+        Step::Entry(name) => name.len(),
+        _ => 0,
+    };
+    assert!(steps.map(length).max() < Some(300));
+    let findings = listing.troubles.iter().find_map(|trouble| match &trouble.reason {
+        mcp_identity::discover::TroubleReason::Catalog(findings) => Some(findings.len()),
+        _ => None,
+    });
+    assert_eq!(findings, Some(mcp_identity::finding::MOST));
+}
+
 #[tokio::test(start_paused = true)]
 async fn time_is_bounded() {
     let internet = Internet::playing(|request: Request, mut stream: support::Stream| async move {

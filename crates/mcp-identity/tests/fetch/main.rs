@@ -1,5 +1,5 @@
 //! The safe fetcher against a network that means harm.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::unwrap_used)]
 
 mod support;
 

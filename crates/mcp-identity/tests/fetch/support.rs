@@ -212,5 +212,5 @@ pub(crate) async fn get(fetcher: &Fetcher, text: &str) -> Result<Fetched, FetchE
 
 /// The name of the refusal.
 pub(crate) async fn refused(fetcher: &Fetcher, text: &str) -> &'static str {
-    get(fetcher, text).await.expect_err("it was fetched").refusal.name()
+    get(fetcher, text).await.unwrap_err().refusal.name()
 }

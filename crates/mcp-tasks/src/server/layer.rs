@@ -12,7 +12,7 @@ use mcp_core::{Error, Principal, RawJson};
 use serde::Serialize;
 
 use super::{Shared, TaskMode, TaskPolicy, Tasks, view};
-use crate::protocol::CreateTaskResult;
+use crate::protocol::{CreateTaskResult, Task};
 use crate::store::{NewTask, Phase, TaskRequest, TaskRow};
 
 /// A key of requests' `_meta`: calls of one tool with one key are one call. A client that does not know
@@ -75,7 +75,7 @@ impl Middleware for TaskLayer {
 
 impl TaskLayer {
     fn answer(&self, proof: &Negotiated<Tasks>, row: &TaskRow) -> Result<Outcome, Error> {
-        self.result_type.outcome(proof, CreateTaskResult::from(view::task(row)))
+        self.result_type.outcome(proof, CreateTaskResult::from(Task::from(row)))
     }
 
     /// The task as it is when it ends, asks, or `grace` is over.

@@ -8,7 +8,8 @@ use mcp_core::server::ServerHandle;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior};
 
-use super::{Shared, run};
+use super::{Shared, TaskPolicy, run};
+use crate::store::Wanted;
 
 /// So many tasks are swept at once.
 const SWEEP: usize = 500;
@@ -33,7 +34,8 @@ pub(super) async fn work(shared: Arc<Shared>, server: ServerHandle, shutdown: Sh
         work.mark_unchanged();
         let free = settings.workers - running.len();
         if free > 0 {
-            match shared.store.claim(settings.lease, free).await {
+            let wanted = wanted(&shared, &server);
+            match shared.store.claim(&wanted, settings.lease, free).await {
                 Ok(claimed) => {
                     for row in claimed {
                         let run =
@@ -66,6 +68,17 @@ pub(super) async fn work(shared: Arc<Shared>, server: ServerHandle, shutdown: Sh
     while let Some(ended) = running.join_next().await {
         report(ended);
     }
+}
+
+/// What this instance can run. In a store of its own it takes everything: what it cannot run nobody can.
+fn wanted(shared: &Shared, server: &ServerHandle) -> Wanted {
+    if !shared.store.is_shared() {
+        return Wanted::all();
+    }
+    let names = server.tool_names();
+    let policies: Vec<_> = names.iter().map(|name| server.tool_value::<TaskPolicy>(name)).collect();
+    let versions = policies.iter().map(|policy| policy.as_ref()?.version.as_deref());
+    Wanted::tools(names.iter().map(String::as_str).zip(versions), shared.settings.orphaned_after)
 }
 
 fn report(ended: Result<(), tokio::task::JoinError>) {

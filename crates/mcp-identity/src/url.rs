@@ -46,7 +46,7 @@ pub enum UrlError {
 /// left out, `.` and `..` are resolved, and a fragment is dropped.
 ///
 /// ```
-/// use mcp_identity::fetch::{Url, UrlError};
+/// use mcp_identity::url::{Url, UrlError};
 ///
 /// let url: Url = "HTTPS://Example.com:443/a/../mcp#top".parse()?;
 /// assert_eq!(url.as_str(), "https://example.com/mcp");
