@@ -1,11 +1,12 @@
 //! How a server's side is put together.
 
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use mcp_trust::RandomError;
 use mcp_trust::pseudonym::{PseudonymKey, Pseudonymizer};
 
+use super::break_glass::{BreakGlass, BreakGlassPage, MAX_TTL, Nonces};
 use super::policy::AccessPolicy;
 use super::seams::{Compartment, Definitions, Deidentify, NoDefinitions, Records};
 use super::{Healthcare, Shared, promised};
@@ -64,6 +65,7 @@ pub struct HealthcareBuilder {
     pub(super) purposes: Vec<String>,
     pub(super) limits: LimitSettings,
     pub(super) settings: ServerSettings,
+    pub(super) break_glass: Option<(Box<dyn BreakGlassPage>, Box<dyn Nonces>, Duration)>,
     pub(super) name: String,
     pub(super) now: fn() -> SystemTime,
 }
@@ -90,6 +92,7 @@ impl HealthcareBuilder {
             purposes: vec![purposes::TREAT.to_owned()],
             limits: LimitSettings::new(100_u64, 1024_u64 * 1024),
             settings: ServerSettings::new(VERSION),
+            break_glass: None,
             name: "mcp-ext-healthcare".to_owned(),
             now: SystemTime::now,
         }
@@ -179,6 +182,19 @@ impl HealthcareBuilder {
         self
     }
 
+    /// Lets people ask, in an emergency, for what was denied: on this page, within this time (at most [`MAX_TTL`]), once.
+    /// Without it, nobody is asked.
+    #[must_use]
+    pub fn break_glass(
+        mut self,
+        page: impl BreakGlassPage,
+        nonces: impl Nonces,
+        ttl: Duration,
+    ) -> Self {
+        self.break_glass = Some((Box::new(page), Box::new(nonces), ttl.min(MAX_TTL)));
+        self
+    }
+
     /// Sets what the server is called in audit events.
     #[must_use]
     pub fn name(mut self, name: impl Into<String>) -> Self {
@@ -228,6 +244,12 @@ impl HealthcareBuilder {
             purpose_required: self.purpose_required,
             purposes: self.purposes,
             limits: self.limits,
+            break_glass: self.break_glass.map(|(page, nonces, ttl)| BreakGlass {
+                page,
+                nonces,
+                ttl,
+                now: self.now,
+            }),
             settings,
             name: self.name,
             now: self.now,

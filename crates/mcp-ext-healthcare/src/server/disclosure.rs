@@ -19,7 +19,8 @@ use super::health_cx::{Call, HealthError, Unreleased, raw};
 use super::policy::RecordDecision;
 use super::seams::{Deidentify, Patients};
 use crate::protocol::{
-    Citation, FreeText, Granularity, Label, LabelKey, Phi, Reference, Withheld, purposes,
+    Citation, FreeText, Granularity, Label, LabelKey, Obligation, Phi, Reference, Withheld,
+    purposes,
 };
 use crate::record::Record;
 
@@ -170,6 +171,9 @@ impl Disclosure {
         let (mut given, mut label) = (record.clone(), own);
         if let Some(method) = call.deid.and_then(|index| shared.deid.get(index)) {
             (given, label) = deidentified(&**method, record, label)?;
+        }
+        if call.access.broken_glass {
+            label.obligations.extend([Obligation::NO_PERSIST, Obligation::NO_REDISCLOSE]);
         }
         if let Patients::Of(patients) = &patients {
             label.subjects = patients.iter().map(|one| call.pseudonym(one)).collect();

@@ -41,6 +41,8 @@ pub(crate) struct State {
     pub(crate) patients: BTreeSet<Reference>,
     pub(crate) query: Option<String>,
     pub(crate) denial: Option<DenialCode>,
+    /// Whether the denied call can be asked for in an emergency.
+    pub(crate) offer: bool,
     /// Texts for the caller that hold nothing of a request or a record, since they stand in the program.
     pub(crate) told: Vec<&'static str>,
     /// What a [`Disclosed`](super::Disclosed) became.
@@ -66,6 +68,7 @@ impl State {
             patients: BTreeSet::new(),
             query: None,
             denial: None,
+            offer: false,
             told: Vec::new(),
             returned: None,
         }

@@ -7,14 +7,15 @@ use mcp_core::Error;
 use mcp_core::server::{Cx, Middleware, Next, Outcome};
 use mcp_trust::digest::Digest;
 
+use super::break_glass::{BreakGlass, Refused};
 use super::health_cx::{Call, HealthCx, State};
 use super::policy::{Access, CallDecision, LaunchContext};
 use super::settle::{Settled, denied, settle};
 use super::{Healthcare, Shared, Undeclared, readings, stamp};
 use crate::audit::{AuditEvent, AuditOutcome, instant};
 use crate::protocol::{
-    Context, ContextKey, DenialCode, Minimize, MinimizeKey, PurposeKey, Receipt, ToolMetadata,
-    Writes,
+    Context, ContextKey, DenialCode, Minimize, MinimizeKey, Purpose, PurposeKey, Receipt,
+    ToolMetadata, Writes,
 };
 
 /// What the inner layer sent, for the outermost to compare.
@@ -67,6 +68,7 @@ impl Middleware for HealthLayer {
             purpose: cx.request_meta::<PurposeKey>()?,
             context: cx.request_meta::<ContextKey>()?,
             launch: cx.transport_value::<LaunchContext>().cloned(),
+            broken_glass: false,
             client,
         };
         let minimize = cx.request_meta::<MinimizeKey>()?.unwrap_or_else(Minimize::new);
@@ -83,7 +85,7 @@ impl Middleware for HealthLayer {
             deid,
             state: Mutex::new(State::new()),
         });
-        let pending = Pending::new(&cx, &call);
+        let mut pending = Pending::new(&cx, &call);
         if let Some(missing) = missing
             && self.shared.undeclared == Undeclared::Refuse
         {
@@ -91,10 +93,35 @@ impl Middleware for HealthLayer {
             let _ = pending.record(AuditOutcome::Undeclared).await;
             return Err(missing);
         }
-        let settled = match may_begin(&call) {
-            Err(code) => denied(code),
+        let mut call = call;
+        // This opens the round, too: the state of a question is read from here on.
+        let misfit = cx.check_tool_call()?;
+        let mut begins = may_begin(&call);
+        if let Err(No { offer: true, .. }) = &begins
+            && misfit.is_none()
+            && let Some(glass) = &self.shared.break_glass
+        {
+            match glass.ask(&cx, &call.access).await {
+                Ok(purpose) => {
+                    call = broken(&call, purpose);
+                    pending.call = Some(Arc::clone(&call));
+                    begins = may_begin(&call);
+                }
+                // The denial stands as it would have without the question.
+                Err(Refused::Unasked) => {}
+                Err(Refused::Error(error)) => {
+                    tracing::debug!(code = error.code(), "nobody could be asked");
+                }
+                Err(Refused::Denied(code)) => begins = Err(No { code, offer: false }),
+            }
+        }
+        let settled = match begins {
+            Err(No { code, offer }) => {
+                call.state().offer = offer;
+                denied(code)
+            }
             // The words of the schema, and no value of an argument.
-            Ok(()) => match cx.check_tool_call()? {
+            Ok(()) => match misfit {
                 Some(answer) => Settled { answer: Ok(answer), ended: AuditOutcome::Failed },
                 None => {
                     let health = HealthCx { call: Arc::clone(&call) };
@@ -135,7 +162,47 @@ async fn finish(
 }
 
 /// Whether a call may begin: context and purpose (sections 3.1 and 3.2), then the policy.
-fn may_begin(call: &Call) -> Result<(), DenialCode> {
+fn may_begin(call: &Call) -> Result<(), No> {
+    may_have_context(call).map_err(|code| No { code, offer: false })?;
+    for reading in readings(&call.access) {
+        match call.shared.policy.call(&reading) {
+            CallDecision::Permit => {}
+            CallDecision::Deny(code) => return Err(No { code, offer: false }),
+            CallDecision::DenyUnlessEmergency(code) => {
+                let offer = call.shared.break_glass.is_some()
+                    && !call.access.broken_glass
+                    && BreakGlass::may_ask(&call.access);
+                return Err(No { code, offer });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A call that may not begin, and whether its user can ask for it.
+struct No {
+    code: DenialCode,
+    offer: bool,
+}
+
+/// The same call as one for which the glass was broken (BTG-4). Whatever it gives obliges.
+fn broken(call: &Call, purpose: Purpose) -> Arc<Call> {
+    let mut access = call.access.clone();
+    access.purpose = Some(purpose);
+    access.broken_glass = true;
+    Arc::new(Call {
+        shared: Arc::clone(&call.shared),
+        cx: call.cx.clone(),
+        access,
+        minimize: call.minimize.clone(),
+        tool: Arc::clone(&call.tool),
+        deid: call.deid,
+        state: Mutex::new(State::new()),
+    })
+}
+
+/// What is demanded of every call before a policy is asked.
+fn may_have_context(call: &Call) -> Result<(), DenialCode> {
     let (access, shared) = (&call.access, &*call.shared);
     match (&access.context, &access.launch) {
         (None, _) if shared.context_required => return Err(DenialCode::ContextMissing),
@@ -146,6 +213,8 @@ fn may_begin(call: &Call) -> Result<(), DenialCode> {
     }
     match &access.purpose {
         None if shared.purpose_required => return Err(DenialCode::PurposeMissing),
+        // What the page gave needs no listing.
+        Some(_) if access.broken_glass => {}
         Some(purpose) if !shared.purposes.contains(&purpose.code) => {
             return Err(DenialCode::PurposeDenied);
         }
@@ -156,11 +225,6 @@ fn may_begin(call: &Call) -> Result<(), DenialCode> {
         // Whoever gets de-identified results anyway gets those, or the method that was asked for: never less.
         if wanted.is_none() || wanted != call.deid {
             return Err(DenialCode::DeidUnavailable);
-        }
-    }
-    for reading in readings(access) {
-        if let CallDecision::Deny(code) = shared.policy.call(&reading) {
-            return Err(code);
         }
     }
     Ok(())
@@ -252,7 +316,7 @@ fn event(call: &Call, client: Option<String>, outcome: AuditOutcome) -> Option<A
         tool: call.access.tool.clone(),
         writes: call.tool.writes.is_some_and(|writes| writes != Writes::None),
         purpose: call.access.purpose.clone(),
-        break_glass: false,
+        break_glass: call.access.broken_glass,
         patients,
         records: if was_given { state.records.clone() } else { Default::default() },
         query: state.query.clone(),

@@ -4,6 +4,7 @@
 //! of each record), `settle` (what may be sent), `stamp` (what the result says of itself). `policy` and `seams` are the operator's
 //! part.
 
+mod break_glass;
 mod builder;
 mod disclosure;
 mod health_cx;
@@ -14,6 +15,7 @@ mod settle;
 mod stamp;
 mod tool;
 
+pub use break_glass::{Attestation, BreakGlassPage, MAX_TTL, MemoryNonces, Nonces};
 pub use builder::{Existence, HealthcareBuildError, HealthcareBuilder, Undeclared};
 pub use disclosure::{Disclosed, Disclosure, Released};
 pub use health_cx::{HealthCx, HealthError, Unreleased};
@@ -33,10 +35,10 @@ use mcp_trust::pseudonym::Pseudonymizer;
 
 use crate::audit::AuditTrail;
 use crate::protocol::{
-    AuditKey, AuditSettings, CitationsKey, ClientSettings, ContextKey, ContextSettings, DeidKey,
-    DeidSettings, DenialKey, Granularity, LabelKey, LabelSettings, LimitSettings, MinimizationKey,
-    MinimizeKey, Purpose, PurposeKey, PurposeSettings, ServerSettings, VERSION, purposes,
-    same_major,
+    AuditKey, AuditSettings, BreakGlassSettings, CitationsKey, ClientSettings, ContextKey,
+    ContextSettings, DeidKey, DeidSettings, DenialKey, Granularity, LabelKey, LabelSettings,
+    LimitSettings, MinimizationKey, MinimizeKey, Purpose, PurposeKey, PurposeSettings,
+    ServerSettings, VERSION, purposes, same_major,
 };
 
 /// The extension `dev.mcp-ext/healthcare`, for a server.
@@ -104,6 +106,7 @@ pub(crate) struct Shared {
     pub(crate) purpose_required: bool,
     pub(crate) purposes: Vec<String>,
     pub(crate) limits: LimitSettings,
+    pub(crate) break_glass: Option<break_glass::BreakGlass>,
     pub(crate) settings: ServerSettings,
     pub(crate) name: String,
     pub(crate) now: fn() -> SystemTime,
@@ -181,7 +184,9 @@ impl ServerExtension for Healthcare {
 /// code by itself opens nothing (PUR-3).
 pub(crate) fn readings(access: &Access) -> Vec<Access> {
     let mut readings = vec![access.clone()];
-    if access.purpose.as_ref().is_some_and(|purpose| disclosure::is_emergency(&purpose.code)) {
+    if !access.broken_glass
+        && access.purpose.as_ref().is_some_and(|purpose| disclosure::is_emergency(&purpose.code))
+    {
         let mut treatment = access.clone();
         treatment.purpose = Some(Purpose::new(purposes::TREAT));
         readings.push(treatment);
@@ -202,6 +207,12 @@ pub(crate) fn promised(builder: &HealthcareBuilder) -> ServerSettings {
         AuditSettings::new(true, builder.trail.is_chained())
             .with_profile("https://profiles.ihe.net/ITI/BALP"),
     );
+    settings.break_glass = Some(match &builder.break_glass {
+        Some((_, _, ttl)) => BreakGlassSettings::new(true)
+            .with_max_ttl_seconds(u32::try_from(ttl.as_secs()).unwrap_or(u32::MAX))
+            .with_elicitation_modes(["url".to_owned()]),
+        None => BreakGlassSettings::new(false),
+    });
     let methods: Vec<String> =
         builder.deid.iter().map(|method| method.method().to_owned()).collect();
     settings.deid = Some(DeidSettings::new(methods));

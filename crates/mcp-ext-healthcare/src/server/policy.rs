@@ -35,6 +35,9 @@ pub struct Access {
     pub context: Option<Context>,
     /// What the token was issued for; `None` if the transport knows of no token.
     pub launch: Option<LaunchContext>,
+    /// Whether a person said on the server's own page that this is an emergency (SPEC.md, section 10). Policies that would open
+    /// more then look here, and never at the purpose's code.
+    pub broken_glass: bool,
     /// What the client declared; `None` if it did not declare the extension.
     pub client: Option<ClientSettings>,
 }
@@ -55,6 +58,9 @@ pub enum CallDecision {
     Permit,
     /// It may not.
     Deny(DenialCode),
+    /// It may not, unless the principal says on the server's page that it is an emergency (BTG-1). The policy is then asked
+    /// again, with [`Access::broken_glass`].
+    DenyUnlessEmergency(DenialCode),
 }
 
 /// A decision about a record.

@@ -30,7 +30,9 @@ pub(crate) fn stamp(
         cx.set_result_meta::<LabelKey>(&Label::nothing())?;
         return match ended {
             AuditOutcome::Denied(code) => {
-                cx.set_result_meta::<DenialKey>(&Denial::new(code.clone()))
+                let mut denial = Denial::new(code.clone());
+                denial.break_glass = call.state().offer.then_some(true);
+                cx.set_result_meta::<DenialKey>(&denial)
             }
             _ => Ok(()),
         };

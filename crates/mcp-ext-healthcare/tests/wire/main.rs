@@ -8,6 +8,7 @@
 )]
 
 mod audit;
+mod breaking;
 mod calls;
 mod client;
 mod disclosing;

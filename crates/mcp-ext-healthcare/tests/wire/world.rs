@@ -161,11 +161,16 @@ pub(crate) struct Policy {
     /// Whether a purpose for emergencies would be enough.
     pub(crate) emergencies: bool,
     pub(crate) denies: Option<DenialCode>,
+    /// Whether only emergencies open what is asked for.
+    pub(crate) locked: bool,
 }
 
 impl AccessPolicy for Policy {
     fn call(&self, access: &Access) -> CallDecision {
         let code = access.purpose.as_ref().map(|purpose| purpose.code.as_str());
+        if self.locked && !access.broken_glass {
+            return CallDecision::DenyUnlessEmergency(DenialCode::ConsentDenied);
+        }
         match (&self.denies, code) {
             (Some(_), Some("BTG" | "ETREAT")) if self.emergencies => CallDecision::Permit,
             (Some(code), _) => CallDecision::Deny(code.clone()),
