@@ -200,6 +200,30 @@ mod tests {
 
     const META: &str = r#""_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}"#;
 
+    #[test]
+    fn wrong_metadata_are_told_by_key_and_place_and_not_by_value() {
+        use crate::protocol::Implementation;
+        for (text, place) in [
+            (r#"{"name":7}"#, "/name"),
+            (
+                r#"{"name":"a","version":"1","icons":[{"src":"secret: x","sizes":"secret"}]}"#,
+                "/icons/sizes",
+            ),
+            (r#""secret""#, ""),
+            (r#"{"secret: x":1}"#, ""),
+        ] {
+            let error = serde_json::from_str::<Implementation>(text).unwrap_err();
+            let error = meta_error("example.com/x", &error).to_object();
+            let data: serde_json::Value = error.data.unwrap().parse().unwrap();
+            assert_eq!(
+                data,
+                serde_json::json!({ "key": "example.com/x", "place": place }),
+                "{text}"
+            );
+            assert!(!error.message.contains("secret"), "{}", error.message);
+        }
+    }
+
     fn parse(text: &str) -> Result<ClientMessage, Rejection> {
         ClientMessage::parse(text.as_bytes().to_vec())
     }

@@ -65,7 +65,7 @@ pub struct HealthcareBuilder {
     pub(super) purposes: Vec<String>,
     pub(super) limits: LimitSettings,
     pub(super) settings: ServerSettings,
-    pub(super) break_glass: Option<(Box<dyn BreakGlassPage>, Box<dyn Nonces>, Duration)>,
+    pub(super) break_glass: Option<BreakGlass>,
     pub(super) name: String,
     pub(super) now: fn() -> SystemTime,
 }
@@ -191,7 +191,12 @@ impl HealthcareBuilder {
         nonces: impl Nonces,
         ttl: Duration,
     ) -> Self {
-        self.break_glass = Some((Box::new(page), Box::new(nonces), ttl.min(MAX_TTL)));
+        self.break_glass = Some(BreakGlass {
+            page: Box::new(page),
+            nonces: Box::new(nonces),
+            ttl: ttl.min(MAX_TTL),
+            now: self.now,
+        });
         self
     }
 
@@ -244,12 +249,7 @@ impl HealthcareBuilder {
             purpose_required: self.purpose_required,
             purposes: self.purposes,
             limits: self.limits,
-            break_glass: self.break_glass.map(|(page, nonces, ttl)| BreakGlass {
-                page,
-                nonces,
-                ttl,
-                now: self.now,
-            }),
+            break_glass: self.break_glass.map(|glass| BreakGlass { now: self.now, ..glass }),
             settings,
             name: self.name,
             now: self.now,

@@ -208,8 +208,8 @@ pub(crate) fn promised(builder: &HealthcareBuilder) -> ServerSettings {
             .with_profile("https://profiles.ihe.net/ITI/BALP"),
     );
     settings.break_glass = Some(match &builder.break_glass {
-        Some((_, _, ttl)) => BreakGlassSettings::new(true)
-            .with_max_ttl_seconds(u32::try_from(ttl.as_secs()).unwrap_or(u32::MAX))
+        Some(glass) => BreakGlassSettings::new(true)
+            .with_max_ttl_seconds(u32::try_from(glass.ttl.as_secs()).unwrap_or(u32::MAX))
             .with_elicitation_modes(["url".to_owned()]),
         None => BreakGlassSettings::new(false),
     });

@@ -4,8 +4,9 @@ use async_trait::async_trait;
 use mcp_core::Error;
 use mcp_core::protocol::CallToolResult;
 use mcp_core::server::{Cx, Middleware, Next, Outcome, Server};
-use mcp_ext_healthcare::protocol::Granularity;
-use mcp_ext_healthcare::server::Existence;
+use mcp_ext_healthcare::Record;
+use mcp_ext_healthcare::protocol::{FreeText, Granularity, Phi};
+use mcp_ext_healthcare::server::{Deidentify, Existence, Undeclared};
 use mcp_testkit::call_tool;
 use mcp_trust::canonical::Canonical;
 use serde_json::{Value, json};
@@ -217,4 +218,43 @@ async fn a_denial_in_a_handler_is_one_whatever_it_returns() {
     let event = clinic.trail.one().to_fhir();
     assert_eq!((&event["outcome"], &event["outcomeDesc"]), (&json!("4"), &json!("fhir_version")));
     assert!(!event.to_string().contains("Observation/a-normal"), "nothing was given");
+}
+
+/// LAB-4, DEI-3: what a program scrubbed stays identified, and goes to nobody who must not have identified data.
+#[tokio::test]
+async fn scrubbed_text_stays_identified() {
+    struct Scrubs;
+
+    impl Deidentify for Scrubs {
+        fn method(&self) -> &str {
+            "scrubbed"
+        }
+
+        fn key_id(&self) -> Option<String> {
+            None
+        }
+
+        fn free_text(&self) -> FreeText {
+            FreeText::ScrubbedUnverified
+        }
+
+        fn level(&self) -> Phi {
+            Phi::Deidentified
+        }
+
+        fn deidentify(&self, record: &Record) -> Option<Record> {
+            CodesOnly.deidentify(record)
+        }
+    }
+
+    let clinic = Clinic::with(Policy::default(), |builder| {
+        builder.deid(Scrubs).undeclared(Undeclared::Deidentify("scrubbed".to_owned()))
+    });
+    let message = || call_tool("search", search_for("Observation"));
+    let minimize = json!({ "deid": "scrubbed" });
+    let answer = clinic.send(for_anna(message()).meta(&key("minimize"), minimize)).await;
+    assert_eq!(meta(&answer, "label")["phi"], "identified");
+    assert_eq!(meta(&answer, "deid")["freeText"], "scrubbed-unverified");
+    assert_eq!(ids(&answer).len(), 4);
+    assert!(ids(&clinic.send(treating(message(), ANNA)).await).is_empty());
 }
