@@ -75,7 +75,7 @@ mod tests {
             let bytes = URL_SAFE_NO_PAD.decode(id.as_str()).unwrap();
             assert_eq!(bytes.len(), BYTES);
             for (bit, count) in ones.iter_mut().enumerate() {
-                *count += usize::from(bytes[bit / 8] >> (bit % 8) & 1);
+                *count += usize::from((bytes[bit / 8] >> (bit % 8)) & 1);
             }
             assert!(seen.insert(id), "an id came twice");
         }
