@@ -34,20 +34,21 @@ pub fn run(heap: Option<HeapProbe>) -> Result<()> {
     let mut next = |what: &str| arguments.next().ok_or_else(|| format!("no {what} is named"));
     let (mode, name, folder) = (next("mode")?, next("store")?, PathBuf::from(next("folder")?));
     let runtime = bench_support::runtime()?;
-    let store = store::open(&name, &folder)?;
+    let opened = runtime.block_on(store::open(&name, &folder))?;
+    let store = &opened.store;
     match mode.as_str() {
-        "http" => runtime.block_on(http(Control::connect(heap)?, &store)),
+        "http" => runtime.block_on(http(Control::connect(heap)?, store)),
         "calls" => {
             let (what, count) = (next("request")?, next("count")?.parse()?);
-            runtime.block_on(calls::measure(&store, &what, count))
+            runtime.block_on(calls::measure(store, &what, count))
         }
         "rates" => {
             let count = next("count")?.parse()?;
-            runtime.block_on(rates::measure(&store, &folder, count))
+            runtime.block_on(rates::measure(store, &folder, count))
         }
         "parked" => {
             let count = next("count")?.parse()?;
-            runtime.block_on(parked::measure(&store, heap, count))
+            runtime.block_on(parked::measure(store, heap, count))
         }
         mode => Err(format!("no mode {mode:?}").into()),
     }

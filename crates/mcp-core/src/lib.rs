@@ -209,7 +209,7 @@ pub mod trace_context;
 pub mod transport;
 pub mod uri_template;
 
-pub use error::{ApplicationCode, Error};
+pub use error::{ApplicationCode, Error, StoredError};
 pub use message::{ClientMessage, IncomingNotification, IncomingRequest, Rejection};
 pub use principal::Principal;
 pub use raw_json::RawJson;

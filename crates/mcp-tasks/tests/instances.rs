@@ -192,7 +192,7 @@ async fn instances_that_are_killed_finish_everything(address: &str) {
                     store.get(id, None).await.unwrap()
                 } => check_end(&mut read, row),
             }
-            if kills > 0 && kills % 5 == 0 || read.len() + 5 > tasks {
+            if kills.is_multiple_of(5) || read.len() + 5 > tasks {
                 for id in &ids {
                     check_end(&mut read, store.get(id, None).await.unwrap());
                 }
@@ -264,9 +264,18 @@ async fn an_instance_that_slept_changes_nothing(address: &str) {
     until("the second finishes", ended).await;
     let before = store.get(&id, None).await.unwrap();
     signal("-CONT", sleeper).await;
-    // Its handler is told to stop, which the second's was not.
     let gone = format!("gone {sleeper}\n");
     until("the first stops", async || recorded(folder.path()).contains(&gone)).await;
+    // It was in the first step, which it may have ended; it began no other.
+    let record = recorded(folder.path());
+    for step in 1..STEPS {
+        assert!(!record.contains(&format!("step x {step} {sleeper}")), "{record}");
+    }
+    // Whatever it still had to say, it has said before it does something else.
+    drop(second);
+    let other = store.create(task("y", folder.path(), 1)).await.unwrap().row.id;
+    let ended = async || store.get(&other, None).await.unwrap().status().is_terminal();
+    until("the first works again", ended).await;
     let after = store.get(&id, None).await.unwrap();
     assert_eq!(before, after, "a late write changed an end");
     let Phase::Completed { result } = &after.phase else { panic!("{after:?}") };

@@ -17,8 +17,8 @@ use mcp_core::server::{ServedTool, Server};
 use mcp_core::{RawJson, Shutdown};
 use mcp_tasks::protocol::TaskStatus;
 use mcp_tasks::store::{
-    Ended, NewTask, PostgresError, PostgresOptions, PostgresStore, StoreError, TaskId, TaskRequest,
-    TaskStore, Wanted,
+    Ended, ManualClock, NewTask, PostgresError, PostgresOptions, PostgresStore, StoreError, TaskId,
+    TaskRequest, TaskStore, Wanted,
 };
 use mcp_tasks::{TaskPolicy, TaskTool, Tasks};
 use mcp_testkit::TestPostgres;
@@ -346,5 +346,78 @@ async fn a_task_is_claimed_by_one_of_many() {
         claimed.dedup();
         assert_eq!(claimed.len(), 5);
         assert!(claimed.iter().all(|(_, fence)| *fence == 1), "{claimed:?}");
+    }
+}
+
+/// Keys are changed one instance after the other: what one cannot read yet, another can.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_one_instance_cannot_read_is_left_to_others() {
+    let Some(server) = TestPostgres::start_if_installed() else { return };
+    let clock = ManualClock::default();
+    let open = async |ring: KeyRing| {
+        let options = PostgresOptions::new().encrypted(ring).clock(clock.clone());
+        PostgresStore::connect_with(&server.address(), options).await
+    };
+    let key = |byte| Key::from_bytes([byte; 32]);
+    let old = open(KeyRing::new(key(1))).await.unwrap();
+    let new = open(KeyRing::new(key(2)).with_previous(key(1))).await.unwrap();
+    let id = new.create(task("t")).await.unwrap().row.id;
+    assert!(old.claim(&Wanted::all(), LEASE, 10).await.unwrap().is_empty());
+    old.create(task("t")).await.unwrap();
+    assert_eq!(old.claim(&Wanted::all(), LEASE, 10).await.unwrap().len(), 1, "nothing is blocked");
+    clock.advance(Duration::from_secs(20));
+    let claimed = new.claim(&Wanted::all(), LEASE, 10).await.unwrap();
+    assert!(claimed.iter().any(|row| row.id == id), "{claimed:?}");
+    // The first key can be retired once no task needs it.
+    drop((old, new));
+    open(KeyRing::new(key(2))).await.unwrap();
+}
+
+/// A tool whose instances have too much to do is not a tool that nobody has.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tasks_of_a_busy_tool_wait_for_it() {
+    let Some(server) = TestPostgres::start_if_installed() else { return };
+    let store = open(&server).await;
+    let (trigger, shutdown) = Shutdown::new();
+    let mut running = JoinSet::new();
+    let gate = Arc::new(tokio::sync::Semaphore::new(0));
+    for own in ["slow", "other"] {
+        let patience = Duration::from_millis(400);
+        let tasks = Tasks::new(open(&server).await).workers(1).orphaned_after(patience);
+        let gate = Arc::clone(&gate);
+        let tool = ServedTool::new(own, move || {
+            let gate = Arc::clone(&gate);
+            async move {
+                gate.acquire().await.unwrap().forget();
+                own
+            }
+        });
+        let instance = Server::builder(own, "1")
+            .tool(tool.task(TaskPolicy::allowed()))
+            .extension(tasks)
+            .build()
+            .unwrap();
+        let shutdown = shutdown.clone();
+        running.spawn(async move { instance.run_extensions(shutdown).await });
+    }
+    let mut ids = Vec::new();
+    for _ in 0..4 {
+        ids.push(store.create(task("slow")).await.unwrap().row.id);
+    }
+    // Far longer than `orphaned_after`; were the other instance to take them, they would have failed by then.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    gate.add_permits(10);
+    for id in ids {
+        let ended = async {
+            while !store.get(&id, None).await.unwrap().status().is_terminal() {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        timeout(AGES, ended).await.expect("it ends");
+        assert_eq!(store.get(&id, None).await.unwrap().status(), TaskStatus::Completed);
+    }
+    trigger.request();
+    while let Some(ended) = running.join_next().await {
+        ended.unwrap();
     }
 }

@@ -44,6 +44,7 @@ pub struct TestPostgres {
     programs: Programs,
     folder: tempfile::TempDir,
     port: u16,
+    synced: bool,
     watchdog: Option<Child>,
 }
 
@@ -53,6 +54,18 @@ impl TestPostgres {
     /// # Errors
     /// See [`TestPostgresError`].
     pub fn start() -> Result<Self, TestPostgresError> {
+        Self::start_as(false)
+    }
+
+    /// Makes and starts one that waits for the disk at each commit, as a database in use does: to measure.
+    ///
+    /// # Errors
+    /// See [`TestPostgresError`].
+    pub fn start_synced() -> Result<Self, TestPostgresError> {
+        Self::start_as(true)
+    }
+
+    fn start_as(synced: bool) -> Result<Self, TestPostgresError> {
         let programs = Programs::find()?;
         let folder = tempfile::Builder::new().prefix("mcp-postgres-").tempdir()?;
         programs.own(folder.path())?;
@@ -70,7 +83,7 @@ impl TestPostgres {
                 "--no-instructions".into(),
             ],
         )?;
-        let mut server = Self { programs, folder, port: 0, watchdog: None };
+        let mut server = Self { programs, folder, port: 0, synced, watchdog: None };
         // Between the choice of a port and its use, somebody else may take it.
         let mut tries = 3;
         loop {
@@ -132,9 +145,10 @@ impl TestPostgres {
     /// # Errors
     /// If `pg_ctl` fails.
     pub fn up(&self) -> Result<(), TestPostgresError> {
-        // No sync: what it should survive is the end of its processes, not of the machine.
+        // What a test's should survive is the end of its processes, not of the machine.
+        let sync = if self.synced { "on" } else { "off" };
         let settings = format!(
-            "-p {} -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync=off -c max_connections=200",
+            "-p {} -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync={sync} -c max_connections=200",
             self.port
         );
         self.programs.run(

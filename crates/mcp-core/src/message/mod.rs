@@ -164,11 +164,65 @@ pub(crate) fn without_values(error: &serde_json::Error) -> String {
     text
 }
 
+/// `-32602` for a value of `_meta` that does not fit. Its `data` name the key and the place in the value: the members
+/// down to it as a JSON Pointer, as far as they are known.
+pub(crate) fn meta_error(key: &str, error: &serde_json::Error) -> crate::Error {
+    let message = format!("`_meta` field `{key}`: {}", without_values(error));
+    let data = serde_json::json!({ "key": key, "place": place(error) });
+    match crate::RawJson::from_serialize(&data) {
+        Ok(data) => crate::Error::invalid_params_with(message, data),
+        Err(_) => crate::Error::invalid_params(message),
+    }
+}
+
+/// The members that an error's text begins with, as [`wire!`](crate::wire) writes them there: `a: b: what is wrong`.
+/// Names end where words begin, and what is wrong has several, so that no value is taken for one.
+fn place(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let mut place = String::new();
+    let mut rest = text.as_str();
+    while let Some((name, inner)) = rest.split_once(": ") {
+        let is_name = !name.is_empty()
+            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+        if !is_name {
+            break;
+        }
+        place.push('/');
+        place.push_str(name);
+        rest = inner;
+    }
+    place
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     const META: &str = r#""_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}"#;
+
+    #[test]
+    fn wrong_metadata_are_told_by_key_and_place_and_not_by_value() {
+        use crate::protocol::Implementation;
+        for (text, place) in [
+            (r#"{"name":7}"#, "/name"),
+            (
+                r#"{"name":"a","version":"1","icons":[{"src":"secret: x","sizes":"secret"}]}"#,
+                "/icons/sizes",
+            ),
+            (r#""secret""#, ""),
+            (r#"{"secret: x":1}"#, ""),
+        ] {
+            let error = serde_json::from_str::<Implementation>(text).unwrap_err();
+            let error = meta_error("example.com/x", &error).to_object();
+            let data: serde_json::Value = error.data.unwrap().parse().unwrap();
+            assert_eq!(
+                data,
+                serde_json::json!({ "key": "example.com/x", "place": place }),
+                "{text}"
+            );
+            assert!(!error.message.contains("secret"), "{}", error.message);
+        }
+    }
 
     fn parse(text: &str) -> Result<ClientMessage, Rejection> {
         ClientMessage::parse(text.as_bytes().to_vec())

@@ -33,9 +33,15 @@ pub(super) async fn work(shared: Arc<Shared>, server: ServerHandle, shutdown: Sh
         // Marked before the claim: what comes during it is not missed.
         work.mark_unchanged();
         let free = settings.workers - running.len();
-        if free > 0 {
+        // Also when nothing is free: those who share the store want to know which tools are there.
+        if free > 0 || shared.store.is_shared() {
             let wanted = wanted(&shared, &server);
-            match shared.store.claim(&wanted, settings.lease, free).await {
+            let claimed = tokio::select! {
+                claimed = shared.store.claim(&wanted, settings.lease, free) => claimed,
+                // What a claim that is dropped has taken is free again after its lease.
+                () = after(&shutdown, settings.lease / 4) => break,
+            };
+            match claimed {
                 Ok(claimed) => {
                     for row in claimed {
                         let run =
@@ -68,6 +74,12 @@ pub(super) async fn work(shared: Arc<Shared>, server: ServerHandle, shutdown: Sh
     while let Some(ended) = running.join_next().await {
         report(ended);
     }
+}
+
+/// Some time after the shutdown was asked for.
+async fn after(shutdown: &Shutdown, time: Duration) {
+    shutdown.requested().await;
+    tokio::time::sleep(time).await;
 }
 
 /// What this instance can run. In a store of its own it takes everything: what it cannot run nobody can.

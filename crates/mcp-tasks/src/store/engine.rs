@@ -395,18 +395,16 @@ impl<T: Tables> Transaction<'_, T> {
     /// key, that is. The first time, it leaves the mark by which it is known later.
     pub(super) fn check_codec(&mut self) -> Result<(), StoreError> {
         let id = TaskId::parse(CHECK_ID).ok_or_else(|| StoreError::unavailable("no mark"))?;
-        match self.tables.get(Table::Keys, CHECK_KEY)? {
-            Some(mark) => match self.codec.decode(&id, mark) {
-                Ok(mark) if mark == CHECK_KEY => Ok(()),
-                _ => Err(StoreError::unavailable(
-                    "it is encrypted with a key that was not given, or not at all",
-                )),
-            },
-            None => {
-                let mark = self.codec.encode(&id, CHECK_KEY.to_vec())?;
-                self.tables.put(Table::Keys, CHECK_KEY, &mark)
-            }
+        if let Some(mark) = self.tables.get(Table::Keys, CHECK_KEY)?
+            && !self.codec.decode(&id, mark).is_ok_and(|mark| mark == CHECK_KEY)
+        {
+            return Err(StoreError::unavailable(
+                "it is encrypted with a key that was not given, or not at all",
+            ));
         }
+        // Anew each time, with the current key: an old one can be retired once no task needs it.
+        let mark = self.codec.encode(&id, CHECK_KEY.to_vec())?;
+        self.tables.put(Table::Keys, CHECK_KEY, &mark)
     }
 
     /// Ends all leases: for a store that only this process can have open, when it opens it.

@@ -32,7 +32,8 @@ impl Wanted {
     }
 
     /// The tasks of these tools, each with its version, if it has one; and those of other tools that
-    /// have been waiting for a worker for `others_after`: no instance has their tool, it seems.
+    /// have been waiting for a worker for `others_after`, if no instance with their tool has asked for tasks in that time.
+    /// A store that does not know what instances there are takes the waiting for it.
     pub fn tools<'a>(
         tools: impl IntoIterator<Item = (&'a str, Option<&'a str>)>,
         others_after: Duration,

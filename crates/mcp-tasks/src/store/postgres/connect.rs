@@ -75,9 +75,12 @@ impl From<Failure> for StoreError {
     }
 }
 
-/// Connection exceptions, lack of resources, shutdown, and what two transactions do to each other.
+/// Connection exceptions, lack of resources, shutdown, what two transactions do to each other, whatever took too long, and a
+/// database that only reads for now (a standby, until it takes over).
 fn passes(code: &SqlState) -> bool {
-    ["08", "40", "53", "57P"].iter().any(|class| code.code().starts_with(class))
+    ["08", "40", "53", "57", "55P03", "25P03", "25006"]
+        .iter()
+        .any(|class| code.code().starts_with(class))
 }
 
 /// An address, made safe: over a network it is TLS or, in so many words, `sslmode=disable`.

@@ -11,7 +11,7 @@ mod tables;
 
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -34,6 +34,10 @@ use super::{
 
 /// So often a change is tried that others get in the way of.
 const TRIES: usize = 100;
+/// A row that this instance cannot read is left to others for so long before anybody looks at it again.
+const UNREADABLE: Duration = Duration::from_secs(15);
+/// How often an instance says which tools it has, at least.
+const SEEN_EVERY: Duration = Duration::from_secs(10);
 
 /// Keeps tasks in a PostgreSQL database that many instances share, on as many machines.
 ///
@@ -64,6 +68,8 @@ pub struct PostgresStore {
     max_row: usize,
     timeout: Duration,
     patience: Duration,
+    /// When this instance last said which tools it has, and which.
+    seen: Mutex<Option<(Instant, Wanted)>>,
 }
 
 impl PostgresStore {
@@ -118,6 +124,7 @@ impl PostgresStore {
             max_row: options.max_row,
             timeout: options.timeout,
             patience: options.patience,
+            seen: Mutex::default(),
         })
     }
 
@@ -257,7 +264,7 @@ impl PostgresStore {
         client: &impl deadpool_postgres::GenericClient,
         row: &TaskRow,
         key_hash: Option<i64>,
-    ) -> Result<(), Trouble> {
+    ) -> Result<bool, Trouble> {
         let body = self.encode(row, Some(self.max_row))?;
         let (due, due_at) = due(row);
         let values: [&(dyn ToSql + Sync); 8] = [
@@ -272,8 +279,7 @@ impl PostgresStore {
         ];
         let statement = client.prepare_cached(&self.statements.insert).await?;
         // None are inserted if the same call had done it before it lost its connection.
-        client.execute(&statement, &values).await?;
-        Ok(())
+        Ok(client.execute(&statement, &values).await? == 1)
     }
 
     async fn try_create(&self, id: &TaskId, task: &NewTask) -> Result<Created, Trouble> {
@@ -281,7 +287,10 @@ impl PostgresStore {
         let now = self.now(&client).await?;
         let row = TaskRow::new(id.clone(), task.clone(), now);
         let Some(hash) = engine::idempotency_hash(&row).map(i64::from_be_bytes) else {
-            self.insert(&client, &row, None).await?;
+            let row = match self.insert(&client, &row, None).await? {
+                true => row,
+                false => self.read(&client, id).await?.map_or(row, |(row, ..)| row),
+            };
             self.tell_of(None, &row);
             return Ok(Created { row, existed: false });
         };
@@ -323,6 +332,12 @@ impl PostgresStore {
         let (time, all) = (millis(now), wanted.names().is_none());
         let patience = i64::try_from(wanted.others_after().as_millis()).unwrap_or(i64::MAX);
         let others_since = time.saturating_sub(patience);
+        if !all {
+            self.say_tools(&client, wanted, &tools, &versions, time).await?;
+        }
+        if limit == 0 {
+            return Ok(Vec::new());
+        }
         let values: [&(dyn ToSql + Sync); 5] = [&time, &all, &tools, &versions, &others_since];
         // Most claims find nothing, and need no transaction.
         let any = client.prepare_cached(&self.statements.any_due).await?;
@@ -355,6 +370,29 @@ impl PostgresStore {
         Ok(taken.claimed)
     }
 
+    /// Says now and then which tools this instance has: others then leave their tasks to it, however long they wait.
+    async fn say_tools(
+        &self,
+        client: &Object,
+        wanted: &Wanted,
+        tools: &[&str],
+        versions: &[&str],
+        now: i64,
+    ) -> Result<(), Trouble> {
+        let every = SEEN_EVERY.min(wanted.others_after() / 4);
+        let said = |seen: &Option<(Instant, Wanted)>| {
+            seen.as_ref().is_some_and(|(at, said)| at.elapsed() < every && said == wanted)
+        };
+        if said(&self.seen.lock().unwrap_or_else(PoisonError::into_inner)) {
+            return Ok(());
+        }
+        let statement = client.prepare_cached(&self.statements.seen).await?;
+        client.execute(&statement, &[&tools, &versions, &now]).await?;
+        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) =
+            Some((Instant::now(), wanted.clone()));
+        Ok(())
+    }
+
     /// Claims one row that is locked.
     fn take(
         &self,
@@ -366,14 +404,15 @@ impl PostgresStore {
     ) -> Result<(), StoreError> {
         let row = TaskId::parse(&id).and_then(|id| self.decode(&id, body).ok());
         let Some(mut row) = row else {
-            // One row that cannot be read must not keep workers from the others.
-            taken.push(id, None, None);
+            // It must not keep workers from the others; who has its key, or a newer library, may have it later.
+            tracing::warn!(id, "a task that this instance cannot read is left to others");
+            taken.leave(id, millis(now.after(UNREADABLE)));
             return Ok(());
         };
         match row.claim(now, lease) {
             Claim::Refused => return Ok(()),
             claim => {
-                taken.push(id, Some(&row), Some(self.encode(&row, None)?));
+                taken.push(id, &row, self.encode(&row, None)?);
                 match claim {
                     Claim::Exhausted => taken.failed.push(row.id),
                     _ => taken.claimed.push(row),
@@ -415,12 +454,20 @@ struct Taken {
 }
 
 impl Taken {
-    fn push(&mut self, id: String, row: Option<&TaskRow>, body: Option<Vec<u8>>) {
-        let (due, due_at) = row.map_or((None, None), due);
+    /// Not before then.
+    fn leave(&mut self, id: String, until: i64) {
+        self.ids.push(id);
+        self.due.push(Some(i16::from(engine::LEASED)));
+        self.due_at.push(Some(until));
+        self.bodies.push(None);
+    }
+
+    fn push(&mut self, id: String, row: &TaskRow, body: Vec<u8>) {
+        let (due, due_at) = due(row);
         self.ids.push(id);
         self.due.push(due);
         self.due_at.push(due_at);
-        self.bodies.push(body);
+        self.bodies.push(Some(body));
     }
 }
 
@@ -469,9 +516,6 @@ impl TaskStore for PostgresStore {
         lease: Duration,
         limit: usize,
     ) -> Result<Vec<TaskRow>, StoreError> {
-        if limit == 0 {
-            return Ok(Vec::new());
-        }
         self.patiently(|| self.try_claim(wanted, lease, limit)).await
     }
 

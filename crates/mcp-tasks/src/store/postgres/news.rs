@@ -106,6 +106,8 @@ impl Newsroom {
             if outgoing.is_closed() && outgoing.is_empty() {
                 return;
             }
+            // When they are connected again, all are told to look at everything.
+            while outgoing.try_recv().is_ok() {}
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(MAX_PAUSE);
         }

@@ -11,6 +11,7 @@ use crate::store::{StoreError, TaskId};
 ///
 /// `body` is the row, JSON or sealed; `due` says how it can be claimed (0: it waits since `due_at`; 1: somebody has it until
 /// `due_at`), and is null when it cannot; `version` counts the writes.
+/// `tool` says when an instance that has a tool last asked for work.
 const STEPS: &[&str] = &["
     CREATE TABLE {schema}.task (
         id text PRIMARY KEY,
@@ -26,16 +27,25 @@ const STEPS: &[&str] = &["
     CREATE INDEX task_due ON {schema}.task (due, due_at, id) WHERE due IS NOT NULL;
     CREATE INDEX task_expires ON {schema}.task (expires_at) WHERE expires_at IS NOT NULL;
     CREATE INDEX task_key ON {schema}.task (key_hash) WHERE key_hash IS NOT NULL;
+    CREATE TABLE {schema}.tool (
+        name text NOT NULL,
+        version text NOT NULL,
+        seen_at bigint NOT NULL,
+        PRIMARY KEY (name, version)
+    );
 "];
 
 /// The database's time in milliseconds.
 const NOW: &str = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint";
 
 /// What can be claimed: $1 the time, $2 whether all tools are wanted, $3 and $4 the tools with their versions, $5 since when
-/// tasks of other tools must have been due.
+/// tasks of other tools must have been due, without an instance that has the tool.
 const WANTED: &str = "(expires_at IS NULL OR expires_at > $1)
-    AND ($2 OR due_at <= $5
-        OR (tool, tool_version) IN (SELECT * FROM unnest($3::text[], $4::text[])))";
+    AND ($2
+        OR (tool, tool_version) IN (SELECT * FROM unnest($3::text[], $4::text[]))
+        OR (due_at <= $5 AND NOT EXISTS (
+            SELECT FROM {schema}.tool had
+            WHERE had.name = task.tool AND had.version = task.tool_version AND had.seen_at > $5)))";
 
 /// All statements, with the schema's name in them.
 #[derive(Debug)]
@@ -47,6 +57,7 @@ pub(super) struct Statements {
     pub(super) lock_key: String,
     pub(super) by_key: String,
     pub(super) any_due: String,
+    pub(super) seen: String,
     pub(super) queued: String,
     pub(super) over: String,
     pub(super) take: String,
@@ -58,10 +69,11 @@ pub(super) struct Statements {
 impl Statements {
     pub(super) fn new(schema: &str) -> Self {
         let table = format!("{schema}.task");
+        let wanted = WANTED.replace("{schema}", schema);
         let claimable = |which: &str| {
             format!(
-                "SELECT id, body FROM {table} WHERE {which} AND {WANTED}
-                ORDER BY due_at, id LIMIT $6 FOR UPDATE SKIP LOCKED"
+                "SELECT id, body FROM {table} task WHERE {which} AND {wanted}
+                ORDER BY due_at, id LIMIT $6 FOR UPDATE OF task SKIP LOCKED"
             )
         };
         let (queued, over) = ("due = 0", "due = 1 AND due_at <= $1");
@@ -80,8 +92,14 @@ impl Statements {
             lock_key: "SELECT pg_advisory_xact_lock($1)".to_owned(),
             by_key: format!("SELECT id, body FROM {table} WHERE key_hash = $1"),
             any_due: format!(
-                "SELECT EXISTS (SELECT FROM {table} WHERE {queued} AND {WANTED})
-                OR EXISTS (SELECT FROM {table} WHERE {over} AND {WANTED})"
+                "SELECT EXISTS (SELECT FROM {table} task WHERE {queued} AND {wanted})
+                OR EXISTS (SELECT FROM {table} task WHERE {over} AND {wanted})"
+            ),
+            seen: format!(
+                "INSERT INTO {schema}.tool (name, version, seen_at)
+                SELECT name, version, $3 FROM unnest($1::text[], $2::text[]) own (name, version)
+                ORDER BY name, version
+                ON CONFLICT (name, version) DO UPDATE SET seen_at = greatest(tool.seen_at, excluded.seen_at)"
             ),
             queued: claimable(queued),
             over: claimable(over),
@@ -160,19 +178,15 @@ pub(super) async fn prepare(
 
     let id = TaskId::parse(CHECK_ID)
         .ok_or_else(|| PostgresError::Content(StoreError::unavailable("no mark")))?;
-    match transaction.query_opt(&read, &[&"mark"]).await.map_err(failed)? {
-        Some(mark) => match codec.decode(&id, mark.get(0)) {
-            Ok(mark) if mark == CHECK_KEY => {}
-            _ => {
-                return Err(PostgresError::Content(StoreError::unavailable(
-                    "the tasks are encrypted with a key that was not given, or not at all",
-                )));
-            }
-        },
-        None => {
-            let mark = codec.encode(&id, CHECK_KEY.to_vec()).map_err(PostgresError::Content)?;
-            transaction.execute(&write, &[&"mark", &mark]).await.map_err(failed)?;
-        }
+    if let Some(mark) = transaction.query_opt(&read, &[&"mark"]).await.map_err(failed)?
+        && !codec.decode(&id, mark.get(0)).is_ok_and(|mark| mark == CHECK_KEY)
+    {
+        return Err(PostgresError::Content(StoreError::unavailable(
+            "the tasks are encrypted with a key that was not given, or not at all",
+        )));
     }
+    // Anew each time, with the current key: an old one can be retired once no task needs it.
+    let mark = codec.encode(&id, CHECK_KEY.to_vec()).map_err(PostgresError::Content)?;
+    transaction.execute(&write, &[&"mark", &mark]).await.map_err(failed)?;
     transaction.commit().await.map_err(failed)
 }
