@@ -36,8 +36,7 @@ fn offer_peer(command: &mut Command) {
         if !process::is_installed(REDIS) {
             peers::install_debian("redis-server", "redis-server is not installed")?;
         }
-        let requirements = workspace::root().join("bench").join("fastmcp").join("requirements.txt");
-        Python::with("python-fastmcp", &requirements)
+        Python::fastmcp()
     };
     match ready() {
         Ok(python) => {

@@ -1,6 +1,6 @@
-//! The programs of others that we test against: Node 22 and npm packages, and a Python package.
+//! The programs of others that we test against: Node 22 and npm packages, and two Python packages.
 //!
-//! Both come from their ordinary clients, in exact versions, into `.cache/`; nothing is installed
+//! All come from their ordinary clients, in exact versions, into `.cache/`; nothing is installed
 //! outside the repository but `npm` and `python3-venv` themselves, and those only as root on Debian.
 
 mod node;
@@ -20,13 +20,14 @@ pub(crate) fn folder() -> std::path::PathBuf {
     workspace::root().join("tests").join("interop")
 }
 
-/// Installs both and says where.
+/// Installs all and says where.
 pub(crate) fn command(mut arguments: lexopt::Parser) -> Result {
     if let Some(argument) = arguments.next()? {
         return Err(argument.unexpected().into());
     }
     println!("node    {}", Node::ready()?.program().display());
     println!("python  {}", Python::ready()?.program().display());
+    println!("fastmcp {}", Python::fastmcp()?.program().display());
     Ok(())
 }
 

@@ -19,6 +19,12 @@ impl Python {
         Self::with("python", &super::folder().join("requirements.txt"))
     }
 
+    /// The Python with FastMCP, in the versions that are measured as well.
+    pub(crate) fn fastmcp() -> Result<Self> {
+        let requirements = workspace::root().join("bench").join("fastmcp").join("requirements.txt");
+        Self::with("python-fastmcp", &requirements)
+    }
+
     /// Installs what is missing of the packages that a file lists, into an environment of a name.
     pub(crate) fn with(name: &str, requirements: &Path) -> Result<Self> {
         let folder = workspace::cache().join(name);

@@ -82,7 +82,7 @@ impl MethodOptions {
     }
 
     /// Names the member of `params` (a string) that HTTP clients mirror into `Mcp-Name`, such as
-    /// `taskId`. The HTTP transport then demands the header and compares it.
+    /// `taskId`. The HTTP transport then compares the header where it is sent.
     #[must_use]
     pub fn routed_by(mut self, field: &'static str) -> Self {
         self.routing_field = Some(field);

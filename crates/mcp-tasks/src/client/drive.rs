@@ -67,7 +67,8 @@ impl Drive {
         }
     }
 
-    /// The next state that differs from the last, whose questions are answered first.
+    /// The next state that differs from the last in more than its time; the last one's questions are
+    /// answered first.
     pub(super) async fn next(&mut self) -> Result<DetailedTask, ClientError> {
         if let Some(unsent) = self.unsent.take() {
             self.update(unsent).await?;
@@ -80,7 +81,7 @@ impl Drive {
                 self.update(answers).await?;
             }
             let state = self.look().await?;
-            if self.last.as_ref() != Some(&state) {
+            if !self.last.as_ref().is_some_and(|last| last.tells_the_same_as(&state)) {
                 self.last = Some(state.clone());
                 return Ok(state);
             }

@@ -76,7 +76,8 @@ impl RunningTask {
         &self.drive.handle
     }
 
-    /// Waits for the next state that differs from the one before; the first is the present one. `None`
+    /// Waits for the next state that differs from the one before, in more than `lastUpdatedAt`; the
+    /// first is the present one. `None`
     /// after the task has ended. The questions of a state are answered at the beginning of the next
     /// call, each once: by the client's handlers, as far as [`answer`](Self::answer) has not.
     ///
