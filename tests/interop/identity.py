@@ -178,7 +178,7 @@ def sign():
         "skills": [{"id": "f", "name": "F", "description": "F", "tags": ["t"]}],
     }
     empty = {**plain, "description": "", "capabilities": {}}
-    signer = create_agent_card_signer(private, {"alg": "ES256", "kid": "python", "typ": "JOSE", "jku": None})
+    signer = create_agent_card_signer(private, {"alg": "ES256", "kid": "python", "typ": "JOSE"})
     for name, card in (("plain", plain), ("empty", empty)):
         signature = MessageToDict(signer(read_card(card)))["signatures"]
         text = json.dumps({**card, "signatures": signature}, ensure_ascii=False, indent=1)
