@@ -2,6 +2,7 @@
 
 use std::path::{Component, Path, PathBuf};
 
+use mcp_core::sealed::KeyRing;
 use mcp_core::server::{
     Args, BuildErrors, Cx, HandlerError, InputError, Json, ServedTool, Server, State,
 };
@@ -46,17 +47,25 @@ struct Overwrite {
 }
 
 /// The server.
-pub(crate) fn server(root: PathBuf, tasks: Tasks) -> Result<Server, BuildErrors> {
+pub(crate) fn server(
+    root: PathBuf,
+    tasks: Tasks,
+    keys: Option<KeyRing>,
+) -> Result<Server, BuildErrors> {
     let tool = ServedTool::new("index", index)
         .title("Index a folder")
         .description("Hashes and counts all files of a folder and writes an index of them.")
         .task(TaskPolicy::required().poll_interval(std::time::Duration::from_millis(500)));
-    Server::builder("task-server", env!("CARGO_PKG_VERSION"))
+    let server = Server::builder("task-server", env!("CARGO_PKG_VERSION"))
         .title("Indexer")
         .state(Root(root))
         .tool(tool)
-        .extension(tasks)
-        .build()
+        .extension(tasks);
+    match keys {
+        Some(keys) => server.keys(keys),
+        None => server,
+    }
+    .build()
 }
 
 /// Runs work that blocks on a thread of its own.

@@ -108,6 +108,14 @@ class Run:
         self.answers: deque[dict[str, Any]] = deque()
         self.unexpected: list[str] = []
 
+    def connect(self, server: str | StdioServerParameters) -> Client:
+        return Client(
+            server,
+            client_info=Implementation(name="interop-python-client", version="1.0.0"),
+            elicitation_callback=self.elicited,
+            read_timeout_seconds=STEP_SECONDS,
+        )
+
     async def elicited(self, _context: Any, params: Any) -> ElicitResult:
         if not self.answers:
             self.unexpected.append(f"a form nobody expected: {json.dumps(wire(params))}")
@@ -253,14 +261,8 @@ def report(step: str, error: str | None) -> None:
     print(json.dumps(line), flush=True)
 
 
-async def run(scenario: dict[str, Any], server: str | StdioServerParameters) -> bool:
-    state = Run()
-    client = Client(
-        server,
-        client_info=Implementation(name="interop-python-client", version="1.0.0"),
-        elicitation_callback=state.elicited,
-        read_timeout_seconds=STEP_SECONDS,
-    )
+async def run(scenario: dict[str, Any], server: str | StdioServerParameters, state: Run) -> bool:
+    client = state.connect(server)
     passed, current = True, "connect"
     try:
         async with client:
@@ -287,7 +289,7 @@ async def run(scenario: dict[str, Any], server: str | StdioServerParameters) -> 
     return passed
 
 
-def main() -> int:
+def main(kind: type[Run] = Run) -> int:
     arguments = argparse.ArgumentParser(description="The Python peer client.")
     arguments.add_argument("--scenario", required=True, metavar="FILE")
     arguments.add_argument("--set", action="append", default=[], metavar="NAME=VALUE")
@@ -302,7 +304,7 @@ def main() -> int:
         server = chosen.http
     else:
         server = StdioServerParameters(command=chosen.stdio[0], args=chosen.stdio[1:])
-    return 0 if asyncio.run(run(scenario, server)) else 1
+    return 0 if asyncio.run(run(scenario, server, kind())) else 1
 
 
 if __name__ == "__main__":

@@ -21,8 +21,15 @@ const PAIRS: &[Pair] = &[
     Pair { client: "ts", server: "docs", scenario: "docs", control: false },
     Pair { client: "rust", server: "py", scenario: "peer", control: false },
     Pair { client: "rust", server: "ts", scenario: "peer", control: false },
+    // FastMCP knows tasks; the other two do not.
+    Pair { client: "fast", server: "tasks", scenario: "tasks", control: false },
+    Pair { client: "rust", server: "fast", scenario: "tasks", control: false },
+    Pair { client: "py", server: "tasks", scenario: "direct", control: false },
+    Pair { client: "ts", server: "tasks", scenario: "direct", control: false },
     Pair { client: "py", server: "ts", scenario: "peer", control: true },
     Pair { client: "ts", server: "py", scenario: "peer", control: true },
+    Pair { client: "fast", server: "fast", scenario: "tasks", control: true },
+    Pair { client: "py", server: "fast", scenario: "direct", control: true },
 ];
 
 /// A client and a server.
@@ -65,6 +72,9 @@ pub(crate) fn command(mut arguments: lexopt::Parser) -> Result {
             // Another program in the place of one of ours, to try out a scenario.
             Long("docs-server") => {
                 programs.replace("server docs", &arguments.value()?.string()?);
+            }
+            Long("tasks-server") => {
+                programs.replace("server tasks", &arguments.value()?.string()?);
             }
             Long("rust-client") => {
                 programs.replace("client rust", &arguments.value()?.string()?);

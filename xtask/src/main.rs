@@ -35,9 +35,9 @@ cargo xtask <command>
                     --jobs N            scenarios at a time (2)
                     --release           the programs as they are shipped
                     --server-command CMD, --client-command CMD   other programs than ours
-  interop         our programs with those of the Python and TypeScript SDKs
+  interop         our programs with those of the Python and TypeScript SDKs and FastMCP
                     --pair py-docs      only this pair     --controls-only   only theirs
-                    --docs-server CMD, --rust-client CMD   other programs than ours
+                    --docs-server CMD, --tasks-server CMD, --rust-client CMD   other programs than ours
   requirements    the ledger of the specification's demands, and whether the tests it names ran
                     --strict            what is only planned fails
                     --shape             only the form of the files

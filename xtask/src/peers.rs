@@ -1,6 +1,6 @@
-//! The programs of others that we test against: Node 22 and npm packages, and a Python package.
+//! The programs of others that we test against: Node 22 and npm packages, and two Python packages.
 //!
-//! Both come from their ordinary clients, in exact versions, into `.cache/`; nothing is installed
+//! All come from their ordinary clients, in exact versions, into `.cache/`; nothing is installed
 //! outside the repository but `npm` and `python3-venv` themselves, and those only as root on Debian.
 
 mod node;
@@ -20,13 +20,14 @@ pub(crate) fn folder() -> std::path::PathBuf {
     workspace::root().join("tests").join("interop")
 }
 
-/// Installs both and says where.
+/// Installs all and says where.
 pub(crate) fn command(mut arguments: lexopt::Parser) -> Result {
     if let Some(argument) = arguments.next()? {
         return Err(argument.unexpected().into());
     }
     println!("node    {}", Node::ready()?.program().display());
     println!("python  {}", Python::ready()?.program().display());
+    println!("fastmcp {}", Python::fastmcp()?.program().display());
     Ok(())
 }
 
@@ -73,6 +74,19 @@ pub(crate) fn install_debian(package: &str, missing: &str) -> Result {
     let mut install = Command::new("apt-get");
     install.args(["install", "-y", "-q", "--no-install-recommends", package]);
     process::run(install.env("DEBIAN_FRONTEND", "noninteractive")).context(&advice)
+}
+
+/// Sees to it that there is a PostgreSQL for the tests to start servers of their own from.
+pub(crate) fn postgresql() -> Result {
+    let program = format!("initdb{}", std::env::consts::EXE_SUFFIX);
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let debian = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    let mut folders =
+        std::env::split_paths(&path).chain(debian.map(|version| version.path().join("bin")));
+    if folders.any(|folder| folder.join(&program).is_file()) {
+        return Ok(());
+    }
+    install_debian("postgresql", "PostgreSQL is not installed (initdb)")
 }
 
 fn is_root() -> bool {

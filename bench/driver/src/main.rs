@@ -35,7 +35,7 @@ fn run() -> Result<()> {
     build::check_profiles()?;
     let subjects = subject::all()?;
     let mut report = Report::new(&options);
-    if options.parts.iter().any(|part| *part != Part::Weight) {
+    if options.parts.iter().any(|part| part.has_subjects()) {
         build::subjects(&subjects)?;
     }
     for part in &options.parts {
@@ -48,6 +48,8 @@ fn run() -> Result<()> {
             Part::Allocations => measure::allocations::run(&subjects, &mut report)?,
             Part::Instructions => measure::instructions::run(&options, &subjects, &mut report)?,
             Part::Weight => measure::weight::run(&subjects, &mut report)?,
+            Part::Tasks => measure::tasks::run(&options, &mut report)?,
+            Part::Receipts => measure::receipts::run(&options, &mut report)?,
         }
     }
     print!("{}", report.to_text());

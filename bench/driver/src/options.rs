@@ -10,8 +10,9 @@ use crate::build;
 pub(crate) const USAGE: &str = "\
 Usage: bench-driver [options]
 
-  --only PART[,PART…]  http, stdio, stall, listeners, allocations, instructions, weight
-                       (default: all but instructions, which needs valgrind)
+  --only PART[,PART…]  http, stdio, stall, listeners, allocations, instructions, weight,
+                       tasks, receipts
+                       (default: all before instructions, and weight; instructions needs valgrind)
   --quick              fewer rounds and requests: to see that it works, not to quote
   --rounds N           rounds of the timed parts, each subject once a round (default 15)
   --workers N          worker threads of the servers' runtime, 0: current-thread (default 0)
@@ -29,10 +30,12 @@ pub(crate) enum Part {
     Allocations,
     Instructions,
     Weight,
+    Tasks,
+    Receipts,
 }
 
 impl Part {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 9] = [
         Self::Http,
         Self::Stdio,
         Self::Stall,
@@ -40,6 +43,8 @@ impl Part {
         Self::Allocations,
         Self::Instructions,
         Self::Weight,
+        Self::Tasks,
+        Self::Receipts,
     ];
 
     pub(crate) fn name(self) -> &'static str {
@@ -51,7 +56,19 @@ impl Part {
             Self::Allocations => "allocations",
             Self::Instructions => "instructions",
             Self::Weight => "weight",
+            Self::Tasks => "tasks",
+            Self::Receipts => "receipts",
         }
+    }
+
+    /// Whether it is for the core's subjects.
+    pub(crate) fn has_subjects(self) -> bool {
+        !matches!(self, Self::Weight | Self::Tasks | Self::Receipts)
+    }
+
+    /// Whether it runs unasked.
+    fn is_default(self) -> bool {
+        !matches!(self, Self::Instructions | Self::Tasks | Self::Receipts)
     }
 
     fn from_name(name: &str) -> Result<Self> {
@@ -94,7 +111,7 @@ impl Options {
             }
         }
         if parts.is_empty() {
-            parts.extend(Part::ALL.into_iter().filter(|part| *part != Part::Instructions));
+            parts.extend(Part::ALL.into_iter().filter(|part| part.is_default()));
         }
         let rounds = rounds.unwrap_or(if quick { 3 } else { 15 });
         if rounds == 0 {

@@ -30,6 +30,8 @@ pub(crate) struct Table {
 struct Target {
     what: String,
     limit: f64,
+    /// Whether the limit is the least that it may be, not the most.
+    is_floor: bool,
     measured: Option<f64>,
 }
 
@@ -56,7 +58,12 @@ impl Report {
 
     /// Demands that `measured` is at most `limit`. What was not measured is missed.
     pub(crate) fn target(&mut self, what: impl Into<String>, limit: f64, measured: Option<f64>) {
-        self.targets.push(Target { what: what.into(), limit, measured });
+        self.targets.push(Target { what: what.into(), limit, is_floor: false, measured });
+    }
+
+    /// Demands that `measured` is at least `limit`. What was not measured is missed.
+    pub(crate) fn floor(&mut self, what: impl Into<String>, limit: f64, measured: Option<f64>) {
+        self.targets.push(Target { what: what.into(), limit, is_floor: true, measured });
     }
 
     pub(crate) fn has_failures(&self) -> bool {
@@ -76,9 +83,10 @@ impl Report {
             let verdict = if target.is_met() { "met   " } else { "MISSED" };
             let measured =
                 target.measured.map_or("not measured".to_owned(), |value| format!("{value:.2}"));
-            let Target { what, limit, .. } = target;
+            let Target { what, limit, is_floor, .. } = target;
+            let bound = if *is_floor { "at least" } else { "at most" };
             // Writing to a String cannot fail, here and below.
-            let _ = writeln!(text, "  {verdict}  {what}: {measured} (at most {limit})");
+            let _ = writeln!(text, "  {verdict}  {what}: {measured} ({bound} {limit})");
         }
         text
     }
@@ -96,6 +104,7 @@ impl Report {
                 json!({
                     "what": target.what,
                     "limit": target.limit,
+                    "is_floor": target.is_floor,
                     "measured": target.measured,
                     "met": target.is_met(),
                 })
@@ -113,7 +122,10 @@ impl Report {
 
 impl Target {
     fn is_met(&self) -> bool {
-        self.measured.is_some_and(|measured| measured <= self.limit)
+        self.measured.is_some_and(|measured| match self.is_floor {
+            true => measured >= self.limit,
+            false => measured <= self.limit,
+        })
     }
 }
 
@@ -222,10 +234,16 @@ mod tests {
 
     #[test]
     fn what_was_not_measured_is_missed() {
-        let target = |measured| Target { what: String::new(), limit: 1.3, measured };
+        let target =
+            |measured| Target { what: String::new(), limit: 1.3, is_floor: false, measured };
         assert!(target(Some(1.3)).is_met());
         assert!(!target(Some(1.31)).is_met());
         assert!(!target(Some(f64::NAN)).is_met());
         assert!(!target(None).is_met());
+        let floor = |measured| Target { is_floor: true, ..target(measured) };
+        assert!(floor(Some(1.3)).is_met());
+        assert!(!floor(Some(1.2)).is_met());
+        assert!(!floor(Some(f64::NAN)).is_met());
+        assert!(!floor(None).is_met());
     }
 }

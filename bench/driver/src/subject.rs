@@ -71,6 +71,17 @@ const SUBJECTS: [Subject; 4] = [
     },
 ];
 
+/// The one with tasks, which runs its own modes.
+pub(crate) const TASKS: Subject = Subject {
+    name: "ours, tasks",
+    package: "bench-tasks",
+    features: &[],
+    http_modes: &[],
+    stdio_modes: &[],
+    documented_mode: None,
+    weighed: None,
+};
+
 /// The subjects whose packages are members of this workspace. Ours is missing until its package
 /// is; `--check` then fails, because its targets have not been measured.
 pub(crate) fn all() -> Result<Vec<Subject>> {

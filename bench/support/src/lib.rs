@@ -5,6 +5,7 @@ mod allocations;
 mod control;
 mod http;
 mod runtime;
+pub mod tasks;
 pub mod workload;
 
 pub use allocations::{HeapProbe, count_allocations};

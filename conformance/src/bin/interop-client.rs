@@ -6,7 +6,7 @@ use std::process::{Command, ExitCode};
 use std::sync::Arc;
 
 use conformance::client::Error;
-use conformance::interop::{Forms, Scenario};
+use conformance::interop::{Forms, Scenario, tasks};
 use mcp_core::client::{Client, FormRequest};
 use mcp_core::transport::{ChildOptions, ChildProcess};
 use mcp_http::HttpTransport;
@@ -55,12 +55,12 @@ fn tell(step: &str, outcome: Result<(), Error>) -> bool {
 
 fn connect(server: &Server, forms: &Arc<Forms>) -> Result<Client, Error> {
     let forms = Arc::clone(forms);
-    let builder = Client::builder("interop-client", env!("CARGO_PKG_VERSION")).on_elicit_form(
-        move |form: FormRequest| {
+    let builder = Client::builder("interop-client", env!("CARGO_PKG_VERSION"))
+        .extension(tasks::extension())
+        .on_elicit_form(move |form: FormRequest| {
             let answer = forms.answer(&form);
             async move { answer }
-        },
-    );
+        });
     Ok(match server {
         Server::Http(url) => builder.connect(HttpTransport::new(url)?)?,
         Server::Stdio(command) => {

@@ -1,6 +1,9 @@
-//! Our client against the servers of other SDKs: runs the scenarios of `tests/interop`.
+//! Our client against the servers of other SDKs: runs the scenarios of `tests/interop`. And the server
+//! that their clients meet with tasks.
 
 mod matching;
+pub mod server;
+pub mod tasks;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fs;
@@ -230,6 +233,8 @@ impl Step {
                 value(&client.complete(reference, &name, &typed, None).await?)
             }
             "listen" => self.listen(client).await,
+            "task" => self.task(client).await,
+            "get_task" => self.get_task(client).await,
             other => Err(format!("there is no action {other}").into()),
         }
     }

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use crate::RawJson;
-use crate::protocol::{ClientCapabilities, ErrorObject};
+use crate::protocol::{ClientCapabilities, ErrorObject, codes};
 
 /// An error that answers a request.
 ///
@@ -75,6 +75,63 @@ pub enum Error {
         /// Machine-readable detail.
         data: Option<RawJson>,
     },
+    /// An error that was made before: kept by an extension, or received from another server. It goes
+    /// out as it came in.
+    #[error("{0}")]
+    Stored(StoredError),
+}
+
+/// An error object that is sent as it is: its code, its message, its data, and members that this
+/// library does not know.
+///
+/// For whoever kept the error of a call, or got it from elsewhere, and has to answer with it:
+/// an extension that runs calls later, or a gateway.
+///
+/// ```
+/// use mcp_core::protocol::{ErrorObject, codes};
+/// use mcp_core::{Error, StoredError};
+///
+/// let kept = serde_json::to_string(&Error::invalid_params("the cursor is unknown").to_object())?;
+///
+/// let object: ErrorObject = serde_json::from_str(&kept)?;
+/// let error = StoredError::try_new(object).map_or(Error::Internal, Error::Stored);
+/// assert_eq!(error.code(), codes::INVALID_PARAMS);
+/// assert_eq!(error.to_string(), "the cursor is unknown");
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoredError(Box<ErrorObject>);
+
+impl StoredError {
+    /// Takes an error object, or none if its code is reserved (`-32768..=-32000`) and is neither
+    /// JSON-RPC's nor this revision's: such a code may not be sent.
+    #[must_use]
+    pub fn try_new(object: ErrorObject) -> Option<Self> {
+        let defined = matches!(
+            object.code,
+            codes::PARSE_ERROR
+                | codes::INVALID_REQUEST
+                | codes::METHOD_NOT_FOUND
+                | codes::INVALID_PARAMS
+                | codes::INTERNAL_ERROR
+                | codes::HEADER_MISMATCH
+                | codes::MISSING_REQUIRED_CLIENT_CAPABILITY
+                | codes::UNSUPPORTED_PROTOCOL_VERSION
+        );
+        (defined || ApplicationCode::try_new(object.code).is_some()).then(|| Self(object.into()))
+    }
+
+    /// The object.
+    #[must_use]
+    pub fn object(&self) -> &ErrorObject {
+        &self.0
+    }
+}
+
+impl std::fmt::Display for StoredError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0.message)
+    }
 }
 
 /// An error code outside `-32768..=-32000`, which JSON-RPC reserves for itself and for MCP.
@@ -151,12 +208,16 @@ impl Error {
             Self::MissingRequiredClientCapability { .. } => -32021,
             Self::UnsupportedProtocolVersion { .. } => -32022,
             Self::Application { code, .. } => code.get(),
+            Self::Stored(stored) => stored.0.code,
         }
     }
 
     /// The `error` member of the response.
     #[must_use]
     pub fn to_object(&self) -> ErrorObject {
+        if let Self::Stored(stored) = self {
+            return ErrorObject::clone(&stored.0);
+        }
         let data = match self {
             Self::InvalidParams { data, .. } | Self::Application { data, .. } => data.clone(),
             Self::MissingRequiredClientCapability { required } => {
@@ -207,6 +268,7 @@ mod tests {
                 supported: ["2026-07-28".to_owned()].into(),
                 requested: "x".to_owned(),
             },
+            Error::Stored(StoredError::try_new(application.to_object()).unwrap()),
             application,
         ];
         for error in &all {
@@ -221,7 +283,8 @@ mod tests {
                 | Error::HeaderMismatch(_)
                 | Error::MissingRequiredClientCapability { .. }
                 | Error::UnsupportedProtocolVersion { .. }
-                | Error::Application { .. } => {}
+                | Error::Application { .. }
+                | Error::Stored(_) => {}
             }
         }
         all
@@ -236,6 +299,27 @@ mod tests {
             assert!(!message.is_empty() && !message.contains('\n'), "{object}");
             let rest = object.as_object().unwrap().keys().filter(|key| *key != "data").count();
             assert_eq!(rest, 2, "{object}");
+        }
+    }
+
+    #[test]
+    fn stored_errors_go_out_as_they_came_in() {
+        for error in every_variant() {
+            let object = error.to_object();
+            let stored = Error::Stored(StoredError::try_new(object.clone()).unwrap());
+            assert_eq!(stored.code(), error.code());
+            assert_eq!(stored.to_object(), object);
+            assert_eq!(stored.to_string(), object.message);
+        }
+        let text = r#"{"code":4001,"data":{"b":1.10,"a":2},"message":"sold out","more":[1]}"#;
+        let object: ErrorObject = serde_json::from_str(text).unwrap();
+        let sent = Error::Stored(StoredError::try_new(object).unwrap()).to_object();
+        let sent = serde_json::to_string(&sent).unwrap();
+        for kept in [r#""data":{"b":1.10,"a":2}"#, r#""more":[1]"#] {
+            assert!(sent.contains(kept), "{sent}");
+        }
+        for reserved in [-32768, -32604, -32042, -32023, -32019, -32002, -32000] {
+            assert_eq!(StoredError::try_new(ErrorObject::new(reserved, "x")), None, "{reserved}");
         }
     }
 

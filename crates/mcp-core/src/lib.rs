@@ -20,7 +20,8 @@
 //! with; [`Cx`] is the call itself. What it returns says what it answers: text, [`Json`] with a
 //! schema, or a `Result`.
 //!
-//! ```no_run
+#![cfg_attr(feature = "stdio", doc = "```no_run")]
+#![cfg_attr(not(feature = "stdio"), doc = "```ignore")]
 //! use mcp_core::Shutdown;
 //! use mcp_core::server::{Args, HandlerError, Json, OrTell, ServedTool, Server, State};
 //! use mcp_core::transport::{StdioOptions, serve_stdio};
@@ -208,7 +209,7 @@ pub mod trace_context;
 pub mod transport;
 pub mod uri_template;
 
-pub use error::{ApplicationCode, Error};
+pub use error::{ApplicationCode, Error, StoredError};
 pub use message::{ClientMessage, IncomingNotification, IncomingRequest, Rejection};
 pub use principal::Principal;
 pub use raw_json::RawJson;

@@ -172,8 +172,10 @@ async fn wrong_metadata_is_invalid_params() {
 #[tokio::test]
 async fn what_a_model_can_mend_is_no_protocol_error() {
     let server = server();
-    let over = result(&server, &call("age", json!({ "age": 151 }))).await;
-    assert_eq!(over["isError"], true);
+    if cfg!(feature = "validation") {
+        let over = result(&server, &call("age", json!({ "age": 151 }))).await;
+        assert_eq!(over["isError"], true);
+    }
     let wrong = result(&server, &call("echo", json!({ "text": 7 }))).await;
     assert_eq!(wrong["isError"], true);
     assert_eq!(result(&server, &call("age", json!({}))).await["isError"], true);
@@ -428,6 +430,22 @@ fn all_mistakes_are_reported_at_once() {
     ));
     assert!(has(|e| matches!(e, BuildError::Name { name, .. } if name == "no-scheme")));
     assert!(errors.as_slice().len() >= 6);
+}
+
+#[test]
+fn a_header_needs_a_parameter_with_a_type() {
+    for properties in [json!({ "text": true }), json!({}), json!([]), json!(7)] {
+        let tool = ServedTool::new("odd", async |RawArgs(_): RawArgs| "x")
+            .input_schema(schema(json!({ "type": "object", "properties": properties })))
+            .mirror_header("text", "Text");
+        let errors = Server::builder("app", "1").tool(tool).build().err();
+        let refused = |errors: &mcp_core::server::BuildErrors| {
+            errors.as_slice().iter().any(|e| matches!(e, BuildError::Schema { .. }))
+        };
+        // Without the validator nobody looks at a schema whose properties are no object.
+        let checked = properties.is_object() || cfg!(feature = "validation");
+        assert_eq!(errors.as_ref().is_some_and(refused), checked, "{properties}: {errors:?}");
+    }
 }
 
 #[test]

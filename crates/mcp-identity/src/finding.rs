@@ -75,7 +75,11 @@ pub enum Problem {
     Version,
 }
 
-/// Everything that was found wrong with a document. Never empty as an error.
+/// As many findings of a document are told. A document of a megabyte can have a million of them, which would take a hundred times its
+/// own size.
+pub const MOST: usize = 1000;
+
+/// Everything that was found wrong with a document, up to [`MOST`]. Never empty as an error.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Findings(Vec<Finding>);
 
@@ -172,7 +176,9 @@ pub(crate) struct Judge<'a> {
 
 impl<'a> Judge<'a> {
     pub(crate) fn found(&mut self, problem: Problem) {
-        self.findings.push(Finding { at: self.path.clone(), problem });
+        if self.findings.len() < MOST {
+            self.findings.push(Finding { at: self.path.clone(), problem });
+        }
     }
 
     pub(crate) fn found_at(&mut self, member: &str, problem: Problem) {

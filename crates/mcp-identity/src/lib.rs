@@ -24,12 +24,27 @@
 //!     ("/description", &Problem::TooShort { least: 1 }),
 //! ]);
 //! ```
+//!
+//! # The client's half (feature `client`)
+//!
+//! | module | does |
+//! |---|---|
+//! | [`fetch`] | fetches documents that strangers point at, safely |
+//! | [`discover`] | finds the servers of a domain |
+//! | [`trust`] | says what stands behind a card |
+//! | [`check`] | holds a card against its server |
 #![forbid(unsafe_code)]
 
 pub mod agent_card;
 pub mod card;
 pub mod catalog;
+#[cfg(feature = "client")]
+pub mod check;
 pub mod did;
+#[cfg(feature = "client")]
+pub mod discover;
+#[cfg(feature = "client")]
+pub mod fetch;
 pub mod finding;
 pub mod media_type;
 mod names;
@@ -38,6 +53,8 @@ pub mod schema;
 pub mod serve;
 pub mod sign;
 pub mod time;
+pub mod trust;
+pub mod url;
 pub mod urn;
 
 pub use agent_card::AgentCard;

@@ -31,3 +31,8 @@ use mcp_core::extension::ExtensionId;
 
 /// The identifier of the extension.
 pub const ID: ExtensionId = ExtensionId::new("io.modelcontextprotocol/tasks");
+
+/// The README's code has to compile, too.
+#[cfg(all(doctest, feature = "embedded"))]
+#[doc = include_str!("../README.md")]
+struct Readme;

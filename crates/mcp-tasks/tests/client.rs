@@ -295,6 +295,44 @@ async fn connections_that_break_are_tried_again_and_answers_are_not_repeated() {
     assert!(matches!(error, ClientError::Transport(_)), "{error}");
 }
 
+/// There are servers that say a task changed when it was asked for it.
+#[tokio::test]
+async fn a_state_is_told_once_however_often_its_time_changes() {
+    let connect = || {
+        faked(|request, poll| {
+            let result = match request["method"].as_str().unwrap() {
+                "tools/call" => created("working"),
+                _ => {
+                    let now = json!(format!("2026-01-01T00:00:{poll:02}Z"));
+                    let mut task = match poll {
+                        0..4 => state("working", json!({ "statusMessage": "one" })),
+                        4..8 => state("working", json!({ "statusMessage": "two" })),
+                        _ => state("completed", json!({ "result": { "content": [] } })),
+                    };
+                    task["lastUpdatedAt"] = now;
+                    task
+                }
+            };
+            vec![FakeServer::result(request, result)]
+        })
+    };
+    let Started::Task(task) = TasksClient::new().start(&connect(), "x", &json!({})).await.unwrap()
+    else {
+        panic!("it is a task")
+    };
+    let states: Vec<_> = task.states().map(|state| state.unwrap().task()).collect().await;
+    let told: Vec<_> = states.iter().map(|state| state.status_message.as_deref()).collect();
+    assert_eq!(told, [Some("one"), Some("two"), None]);
+    let reports = Arc::new(Mutex::new(Vec::new()));
+    let kept = Arc::clone(&reports);
+    let client = connect();
+    let call = client.call("x").progress(move |progress| {
+        kept.lock().unwrap().push(progress.message.unwrap());
+    });
+    call.send().await.unwrap();
+    assert_eq!(*reports.lock().unwrap(), ["one", "two"]);
+}
+
 #[tokio::test]
 async fn what_is_no_task_is_an_unexpected_answer() {
     for nonsense in [

@@ -190,3 +190,88 @@ mod embedded {
         assert!(matches!(EmbeddedStore::open(nowhere), Err(EmbeddedError::File { .. })));
     }
 }
+
+#[cfg(feature = "postgres")]
+mod postgres {
+    use std::sync::Mutex;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use mcp_core::sealed::{Key, KeyRing};
+    use mcp_tasks::store::{PostgresOptions, PostgresStore};
+    use mcp_testkit::TestPostgres;
+
+    use super::*;
+
+    struct Shared {
+        server: TestPostgres,
+        clock: ManualClock,
+        key: Option<[u8; 32]>,
+        schemas: AtomicUsize,
+        last: Mutex<String>,
+    }
+
+    impl Shared {
+        fn start(key: Option<[u8; 32]>) -> Option<Self> {
+            Some(Self {
+                server: TestPostgres::start_if_installed()?,
+                clock: ManualClock::default(),
+                key,
+                schemas: AtomicUsize::new(0),
+                last: Mutex::default(),
+            })
+        }
+
+        async fn open(&self) -> Arc<dyn TaskStore> {
+            let schema = self.last.lock().unwrap().clone();
+            let options = PostgresOptions::new()
+                .schema(schema)
+                .clock(self.clock.clone())
+                .max_task_size(LIMIT);
+            let options = match self.key {
+                Some(key) => options.encrypted(KeyRing::new(Key::from_bytes(key))),
+                None => options,
+            };
+            Arc::new(PostgresStore::connect_with(&self.server.address(), options).await.unwrap())
+        }
+    }
+
+    #[async_trait]
+    impl TaskStoreHarness for Shared {
+        async fn fresh(&self) -> Arc<dyn TaskStore> {
+            let number = self.schemas.fetch_add(1, Ordering::Relaxed);
+            *self.last.lock().unwrap() = format!("test_{number}");
+            self.open().await
+        }
+
+        async fn another(&self, _: &Arc<dyn TaskStore>) -> Option<Arc<dyn TaskStore>> {
+            Some(self.open().await)
+        }
+
+        async fn reopened(&self, store: Arc<dyn TaskStore>) -> Option<Arc<dyn TaskStore>> {
+            drop(store);
+            Some(self.open().await)
+        }
+
+        async fn pass(&self, time: Duration) {
+            self.clock.advance(time);
+        }
+
+        fn max_task_size(&self) -> usize {
+            LIMIT
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn the_postgres_store_keeps_the_contract() {
+        let Some(harness) = Shared::start(None) else { return };
+        let report = check_task_store(&harness).await;
+        println!("{report}");
+        report.assert_passed();
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn the_encrypted_postgres_store_keeps_the_contract() {
+        let Some(harness) = Shared::start(Some([7; 32])) else { return };
+        check_task_store(&harness).await.assert_passed();
+    }
+}

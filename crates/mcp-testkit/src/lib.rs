@@ -10,6 +10,7 @@
 //! | a server on standard input and output | [`LineClient`]: speaks raw lines with a child process, or over any streams |
 //! | a server on HTTP | [`HttpRequest`], [`HttpConnection`]: every header and byte in the test's hands |
 //! | a task store | `check_task_store` (feature `tasks`): the contract of `mcp_tasks::store::TaskStore`, faults included |
+//! | what needs PostgreSQL | `TestPostgres` (feature `postgres`): a server of the test's own, which it can crash and start again |
 //! | what happens when streams fail | [`Faulty`]: stalls, cuts, resets, drips |
 //!
 //! Messages are built with [`request`], [`call_tool`] and [`notification`]: complete unless told
@@ -49,6 +50,8 @@ mod fake_server;
 mod faults;
 mod http;
 mod lines;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod published;
 mod raw;
 mod request;
@@ -63,6 +66,8 @@ pub use fake_server::FakeServer;
 pub use faults::{Fault, FaultHandle, Faulty};
 pub use http::{HttpConnection, HttpError, HttpHead, HttpRequest, HttpResponse, SseEvent};
 pub use lines::{LineClient, LineClientError};
+#[cfg(feature = "postgres")]
+pub use postgres::{TestPostgres, TestPostgresError};
 pub use published::{PublishedSchema, SchemaFileError, SchemaMismatch};
 pub use raw::{RawClient, RawError, RawExchange};
 pub use request::{Message, call_tool, notification, request};

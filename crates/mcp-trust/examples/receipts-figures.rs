@@ -1,6 +1,6 @@
 //! How many receipts a second this machine and disk take, and how fast they are verified.
 //!
-//!     cargo run --release -p mcp-trust --example receipts-figures [folder]
+//!     cargo run --release -p mcp-trust --example receipts-figures [folder] [--quick]
 //!
 //! The log is written to a folder that is made within the given one (the current one unless told otherwise), and
 //! removed again. Figures depend on the disk, so what bare writes with a synchronisation each give stands beside
@@ -21,10 +21,16 @@ use mcp_trust::receipts::{LogError, LogOptions, SharedLog, SyncPolicy, VerifiedL
 use serde_json::{Value, json};
 
 /// How long each figure is measured.
-const TIME: Duration = Duration::from_secs(2);
+fn time() -> Duration {
+    if std::env::args().any(|argument| argument == "--quick") {
+        return Duration::from_millis(250);
+    }
+    Duration::from_secs(2)
+}
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let within = std::env::args().nth(1).unwrap_or_else(|| ".".to_owned());
+    let within = std::env::args().skip(1).find(|argument| argument != "--quick");
+    let within = within.unwrap_or_else(|| ".".to_owned());
     // Removed when it is dropped, also if somebody no longer reads what is printed.
     let folder = tempfile::tempdir_in(within)?;
     figures(folder.path())
@@ -143,7 +149,7 @@ fn shared(log: &SharedLog, threads: u64) -> Result<(), Box<dyn Error>> {
     let counts: Result<Vec<u64>, LogError> = std::thread::scope(|scope| {
         let append = || {
             let mut count = 0;
-            while start.elapsed() < TIME {
+            while start.elapsed() < time() {
                 log.append(&receipt(count))?;
                 count += 1;
             }
@@ -164,7 +170,7 @@ fn show(
     mut once: impl FnMut() -> Result<(), Box<dyn Error>>,
 ) -> Result<(), Box<dyn Error>> {
     let (start, mut count) = (Instant::now(), 0);
-    while start.elapsed() < TIME {
+    while start.elapsed() < time() {
         once()?;
         count += times;
     }

@@ -27,6 +27,10 @@ struct Source {
 const SOURCES: &[Source] = &[
     Source { file: "mcp-core", definitions: || collect(mcp_core::protocol::schema::definitions()) },
     Source { file: "mcp-identity", definitions: || collect(mcp_identity::schema::definitions()) },
+    Source {
+        file: "dev.mcp-ext.healthcare",
+        definitions: || Ok(mcp_ext_healthcare::protocol::definitions()),
+    },
 ];
 
 /// Turns what a crate returns into JSON.

@@ -48,7 +48,9 @@ impl Programs {
         let found = match (role, kind) {
             (role, "py") => Python::ready()?.script(&format!("{role}.py")),
             (role, "ts") => Node::ready()?.script(&format!("{role}.mjs"))?,
+            (role, "fast") => Python::fastmcp()?.script(&format!("fastmcp_{role}.py")),
             ("server", "docs") => ours("example", "docs-server")?,
+            ("server", "tasks") => ours("bin", "interop-server")?,
             ("client", "rust") => ours("bin", "interop-client")?,
             _ => return Err(Failure::new(format!("no {key}"))),
         };

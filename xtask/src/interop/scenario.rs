@@ -130,10 +130,10 @@ mod tests {
 
     #[test]
     fn the_scenarios_of_this_repository_can_be_read() {
-        for name in ["peer", "docs"] {
+        for name in ["peer", "docs", "tasks", "direct"] {
             let file = crate::peers::folder().join("scenarios").join(format!("{name}.json"));
             let text = std::fs::read_to_string(file).unwrap();
-            for client in ["py", "ts", "rust"] {
+            for client in ["py", "ts", "rust", "fast"] {
                 let situation = Situation { client, server: "py", transport: "http" };
                 resolved(&text, &situation).unwrap();
             }

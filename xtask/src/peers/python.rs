@@ -16,20 +16,30 @@ pub(crate) struct Python {
 impl Python {
     /// Installs what is missing.
     pub(crate) fn ready() -> Result<Self> {
-        let folder = workspace::cache().join("python");
+        Self::with("python", &super::folder().join("requirements.txt"))
+    }
+
+    /// The Python with FastMCP, in the versions that are measured as well.
+    pub(crate) fn fastmcp() -> Result<Self> {
+        let requirements = workspace::root().join("bench").join("fastmcp").join("requirements.txt");
+        Self::with("python-fastmcp", &requirements)
+    }
+
+    /// Installs what is missing of the packages that a file lists, into an environment of a name.
+    pub(crate) fn with(name: &str, requirements: &Path) -> Result<Self> {
+        let folder = workspace::cache().join(name);
         let program = if cfg!(windows) {
             folder.join("Scripts").join("python.exe")
         } else {
             folder.join("bin").join("python")
         };
-        let requirements = super::folder().join("requirements.txt");
-        let pins = read(&requirements)?;
+        let pins = read(requirements)?;
         // A virtual environment points at the Python it was made with, which may be gone by now.
         if !is_stamped(&folder, &pins) || !process::is_installed(&program.display().to_string()) {
             make(&folder)?;
             let mut pip = Command::new(&program);
             pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]);
-            process::run(pip.arg("--requirement").arg(&requirements))?;
+            process::run(pip.arg("--requirement").arg(requirements))?;
             stamp(&folder, &pins)?;
         }
         Ok(Self { program })

@@ -5,12 +5,19 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use super::numbers;
 use crate::failure::{Context, Failure, Result};
 
 /// A file of the ledger.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
+    /// The text of ours that the entries are of, as a path from the root: each of its numbers has an entry, and the
+    /// other way round. Without it, they are of the protocol's pages.
+    specification: Option<String>,
+    /// Whether the text is a draft: what is only planned of it is shown, and does not fail.
+    #[serde(default)]
+    draft: bool,
     #[serde(default)]
     requirement: Vec<Requirement>,
 }
@@ -37,6 +44,9 @@ pub(super) struct Requirement {
     /// Tests still to be written.
     #[serde(default)]
     pub(super) suggest: Vec<String>,
+    /// Whether it is of a draft; said once for its file.
+    #[serde(skip)]
+    pub(super) draft: bool,
 }
 
 /// The words with which the specification demands.
@@ -130,8 +140,8 @@ impl Requirement {
     }
 }
 
-/// Reads every file; returns the entries and what is wrong with them.
-pub(super) fn load(folder: &Path) -> Result<(Vec<Requirement>, Vec<String>)> {
+/// Reads every file; returns the entries and what is wrong with them. Texts of ours are looked for below `root`.
+pub(super) fn load(root: &Path, folder: &Path) -> Result<(Vec<Requirement>, Vec<String>)> {
     let mut files: Vec<PathBuf> = std::fs::read_dir(folder)
         .context(format_args!("cannot read {}", folder.display()))?
         .flatten()
@@ -139,21 +149,31 @@ pub(super) fn load(folder: &Path) -> Result<(Vec<Requirement>, Vec<String>)> {
         .filter(|path| path.extension().is_some_and(|extension| extension == "toml"))
         .collect();
     files.sort();
-    let mut all = Vec::new();
+    let (mut all, mut differences) = (Vec::new(), Vec::new());
     for path in files {
-        let text = std::fs::read_to_string(&path)
-            .context(format_args!("cannot read {}", path.display()))?;
-        all.extend(parse(&text).context(format_args!("in {}", path.display()))?);
+        let read = |path: &Path| {
+            std::fs::read_to_string(path).context(format_args!("cannot read {}", path.display()))
+        };
+        let file = parse(&read(&path)?).context(format_args!("in {}", path.display()))?;
+        if let Some(specification) = &file.specification {
+            let name = path.file_stem().unwrap_or_default().to_string_lossy();
+            let text = read(&root.join(specification))?;
+            differences.extend(numbers::compare(specification, &text, &name, &file.requirement));
+        }
+        all.extend(file.requirement);
     }
     if all.is_empty() {
         return Err(Failure::new(format!("{} holds no requirement", folder.display())));
     }
-    let problems = problems(&all);
+    let mut problems = problems(&all);
+    problems.append(&mut differences);
     Ok((all, problems))
 }
 
-fn parse(text: &str) -> Result<Vec<Requirement>> {
-    toml::from_str::<File>(text).map(|file| file.requirement).context("not a ledger file")
+fn parse(text: &str) -> Result<File> {
+    let mut file: File = toml::from_str(text).context("not a ledger file")?;
+    file.requirement.iter_mut().for_each(|one| one.draft = file.draft);
+    Ok(file)
 }
 
 fn problems(all: &[Requirement]) -> Vec<String> {
@@ -184,7 +204,7 @@ mod tests {
     }
 
     fn problems_of(text: &str) -> Vec<String> {
-        problems(&parse(text).unwrap())
+        problems(&parse(text).unwrap().requirement)
     }
 
     #[test]
@@ -195,7 +215,7 @@ mod tests {
             entry("c", "tests = []\nsuggest = [\"later\"]"),
             entry("d", "tests = [\"x::y\"]\nsuggest = [\"one more\"]"),
         ];
-        let all = parse(&text.concat()).unwrap();
+        let all = parse(&text.concat()).unwrap().requirement;
         let standings: Vec<_> = all.iter().map(Requirement::standing).collect();
         let expected =
             [Standing::Tested, Standing::NotApplicable, Standing::Planned, Standing::Tested];
@@ -216,6 +236,17 @@ mod tests {
         assert!(problems_of(&both)[0].contains("no tests"));
         assert!(problems_of(&entry("", "tests = [\"x\"]"))[0].contains("no id"));
         assert!(problems_of(&once.replace("\"s\"", "\"\""))[0].contains("section"));
+    }
+
+    #[test]
+    fn a_draft_is_one_for_all_entries_of_its_file() {
+        let entries = entry("a", "tests = [\"x\"]") + &entry("b", "tests = [\"x\"]");
+        let is_draft = |text: &str| {
+            let file = parse(text).unwrap();
+            file.requirement.iter().map(|one| one.draft).collect::<Vec<_>>()
+        };
+        assert_eq!(is_draft(&entries), [false, false]);
+        assert_eq!(is_draft(&format!("draft = true\n{entries}")), [true, true]);
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod connection;
 mod http;
 mod sse;
 mod stdio;
+pub(crate) mod tasks;
 
 pub(crate) use connection::Connection;
 pub(crate) use http::HttpLoad;

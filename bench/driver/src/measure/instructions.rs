@@ -1,7 +1,11 @@
 //! Instructions of the server per HTTP request, counted by valgrind: the same on every run, on
 //! the noisiest machine, but only what the process itself executes, not the kernel for it.
 
-use std::{fs, path::Path, process::Command};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use bench_support::{Result, workload::Scenario};
 
@@ -51,19 +55,35 @@ fn count(
     scenario: Scenario,
     requests: u64,
 ) -> Result<u64> {
-    let log = build::programs().join("cachegrind.log");
+    let mut command = Command::new(program);
+    command.arg(mode);
+    let mut command = under_valgrind(&command);
+    let server = Server::start_command(&mut command, workers)?;
+    HttpLoad::connect(server.address()?, CONNECTIONS)?.run(scenario, requests)?;
+    server.finish()?;
+    counted()
+}
+
+fn log() -> PathBuf {
+    build::programs().join("cachegrind.log")
+}
+
+/// The same program and arguments, its instructions counted.
+pub(crate) fn under_valgrind(program: &Command) -> Command {
     let mut log_option = std::ffi::OsString::from("--log-file=");
-    log_option.push(&log);
+    log_option.push(log());
     let mut command = Command::new("valgrind");
     command
         .args(["--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null"])
         .arg(log_option)
-        .arg(program)
-        .arg(mode);
-    let server = Server::start_command(&mut command, workers)?;
-    HttpLoad::connect(server.address()?, CONNECTIONS)?.run(scenario, requests)?;
-    server.finish()?;
-    let log = fs::read_to_string(log)?;
+        .arg(program.get_program())
+        .args(program.get_args());
+    command
+}
+
+/// The count of the last program that ran under valgrind and has ended.
+pub(crate) fn counted() -> Result<u64> {
+    let log = fs::read_to_string(log())?;
     let refs =
         log.lines().find_map(|line| line.split_once("I refs:").or(line.split_once("I   refs:")));
     let digits: String =

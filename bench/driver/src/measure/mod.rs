@@ -4,8 +4,10 @@ pub(crate) mod allocations;
 pub(crate) mod http;
 pub(crate) mod instructions;
 pub(crate) mod listeners;
+pub(crate) mod receipts;
 pub(crate) mod stall;
 pub(crate) mod stdio;
+pub(crate) mod tasks;
 pub(crate) mod weight;
 
 use crate::{report::Series, subject::Subject};

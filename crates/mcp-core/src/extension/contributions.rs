@@ -82,7 +82,7 @@ impl MethodOptions {
     }
 
     /// Names the member of `params` (a string) that HTTP clients mirror into `Mcp-Name`, such as
-    /// `taskId`. The HTTP transport then demands the header and compares it.
+    /// `taskId`. The HTTP transport then compares the header where it is sent.
     #[must_use]
     pub fn routed_by(mut self, field: &'static str) -> Self {
         self.routing_field = Some(field);
@@ -253,6 +253,30 @@ impl<E: Extension> Contributions<E> {
                 let proof = cx.negotiated::<E>()?;
                 let params = cx.request().parse_params::<P>()?;
                 Outcome::complete(handler(proof, cx, params).await?)
+            })
+        });
+        self.gathered.methods.push(ErasedMethod { name, options, call });
+    }
+
+    /// As [`Contributions::method`], for a handler that reads the parameters from the request itself
+    /// ([`Cx::request`]): for methods that are called so often that reading all parameters into a
+    /// type would count. Values that come with the request are checked by nobody else then.
+    pub fn unread_method<R, F, Fut>(
+        &mut self,
+        name: &'static str,
+        options: MethodOptions,
+        handler: F,
+    ) where
+        R: ResultBody + 'static,
+        F: Fn(Negotiated<E>, Cx) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<R, Error>> + Send + 'static,
+    {
+        let handler = Arc::new(handler);
+        let call: ErasedMethodFn = Arc::new(move |cx: Cx| {
+            let handler = Arc::clone(&handler);
+            Box::pin(async move {
+                let proof = cx.negotiated::<E>()?;
+                Outcome::complete(handler(proof, cx).await?)
             })
         });
         self.gathered.methods.push(ErasedMethod { name, options, call });

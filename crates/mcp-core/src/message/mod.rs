@@ -164,11 +164,65 @@ pub(crate) fn without_values(error: &serde_json::Error) -> String {
     text
 }
 
+/// `-32602` for a value of `_meta` that does not fit. Its `data` name the key and the place in the value: the members
+/// down to it as a JSON Pointer, as far as they are known.
+pub(crate) fn meta_error(key: &str, error: &serde_json::Error) -> crate::Error {
+    let message = format!("`_meta` field `{key}`: {}", without_values(error));
+    let data = serde_json::json!({ "key": key, "place": place(error) });
+    match crate::RawJson::from_serialize(&data) {
+        Ok(data) => crate::Error::invalid_params_with(message, data),
+        Err(_) => crate::Error::invalid_params(message),
+    }
+}
+
+/// The members that an error's text begins with, as [`wire!`](crate::wire) writes them there: `a: b: what is wrong`.
+/// Names end where words begin, and what is wrong has several, so that no value is taken for one.
+fn place(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let mut place = String::new();
+    let mut rest = text.as_str();
+    while let Some((name, inner)) = rest.split_once(": ") {
+        let is_name = !name.is_empty()
+            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+        if !is_name {
+            break;
+        }
+        place.push('/');
+        place.push_str(name);
+        rest = inner;
+    }
+    place
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     const META: &str = r#""_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}"#;
+
+    #[test]
+    fn wrong_metadata_are_told_by_key_and_place_and_not_by_value() {
+        use crate::protocol::Implementation;
+        for (text, place) in [
+            (r#"{"name":7}"#, "/name"),
+            (
+                r#"{"name":"a","version":"1","icons":[{"src":"secret: x","sizes":"secret"}]}"#,
+                "/icons/sizes",
+            ),
+            (r#""secret""#, ""),
+            (r#"{"secret: x":1}"#, ""),
+        ] {
+            let error = serde_json::from_str::<Implementation>(text).unwrap_err();
+            let error = meta_error("example.com/x", &error).to_object();
+            let data: serde_json::Value = error.data.unwrap().parse().unwrap();
+            assert_eq!(
+                data,
+                serde_json::json!({ "key": "example.com/x", "place": place }),
+                "{text}"
+            );
+            assert!(!error.message.contains("secret"), "{}", error.message);
+        }
+    }
 
     fn parse(text: &str) -> Result<ClientMessage, Rejection> {
         ClientMessage::parse(text.as_bytes().to_vec())
@@ -310,5 +364,33 @@ mod tests {
         };
         assert_eq!(note.method(), "notifications/cancelled");
         assert!(note.client_capabilities().is_none());
+    }
+
+    #[test]
+    fn members_of_other_names_are_found_without_another_pass() {
+        let text = |members: &str| {
+            format!(r#"{{"jsonrpc":"2.0","id":1,"method":"x/y","params":{{{members}{META}}}}}"#)
+        };
+        let found = |members: &str, field: &str| {
+            request(&text(members)).string_param(field).map(std::borrow::Cow::into_owned)
+        };
+        assert_eq!(found(r#""taskId":"a\u0062","#, "taskId").as_deref(), Some("ab"));
+        assert_eq!(
+            found(r#""task\u0049d":"a","other":{"taskId":"b"},"#, "taskId").as_deref(),
+            Some("a")
+        );
+        assert_eq!(found(r#""taskId":1,"#, "taskId"), None);
+        assert_eq!(found(r#""taskId":null,"#, "taskId"), None);
+        assert_eq!(found("", "taskId"), None);
+        assert_eq!(found(r#""taskId":"a","taskId":"a","#, "taskId"), None, "which of them?");
+        assert_eq!(found(r#""cursor":"a","#, "cursor").as_deref(), Some("a"));
+        assert_eq!(found(r#""arguments":"a","#, "arguments").as_deref(), Some("a"));
+        // More than are kept are looked for.
+        let many: String = (0..40).map(|n| format!(r#""m{n}":"{n}","#)).collect();
+        assert_eq!(found(&many, "m39").as_deref(), Some("39"));
+        assert_eq!(found(&many, "m0").as_deref(), Some("0"));
+        assert_eq!(found(&many, "m40"), None);
+        // What is there twice is refused for the core's own members, as ever.
+        assert!(parse(&text(r#""name":null,"name":"a","#)).is_err());
     }
 }

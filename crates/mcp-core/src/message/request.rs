@@ -35,6 +35,9 @@ pub(super) struct ParamPlaces {
     arguments: Option<Span>,
     input_responses: Option<Span>,
     request_state: Option<Span>,
+    /// Members of other names, as far as they are kept.
+    others: Vec<(Text, Span)>,
+    more: bool,
 }
 
 /// The protocol's own fields of a request's `_meta`.
@@ -72,6 +75,12 @@ pub(super) fn read(
         arguments: place(params.arguments),
         input_responses: place(params.input_responses),
         request_state: place(params.request_state),
+        others: params
+            .others
+            .iter()
+            .map(|(name, value)| (Text::new(body, name.clone()), span(body, value.get())))
+            .collect(),
+        more: params.more,
     };
     Ok((params, meta))
 }
@@ -177,16 +186,30 @@ impl IncomingRequest {
             .map_err(|error| Error::invalid_params(format!("`params`: {}", without_values(&error))))
     }
 
-    /// A member of the parameters as a string; `None` if it is absent or no string.
+    /// A member of the parameters as a string; `None` if it is absent, no string, or there twice.
+    ///
+    /// It costs no further pass over the message.
     #[must_use]
     pub fn string_param(&self, field: &str) -> Option<Cow<'_, str>> {
         match field {
             "name" => self.decoded(self.params.name.as_ref()),
             "uri" => self.decoded(self.params.uri.as_ref()),
-            _ => {
+            "cursor" => self.decoded(self.params.cursor.as_ref()),
+            "arguments" => self.decoded(self.params.arguments.as_ref()),
+            "inputResponses" => self.decoded(self.params.input_responses.as_ref()),
+            "requestState" => self.decoded(self.params.request_state.as_ref()),
+            _ if self.params.more => {
                 let fields: std::collections::BTreeMap<Cow<'_, str>, &RawValue> =
                     serde_json::from_str(self.params()).ok()?;
                 string(fields.get(field)?.get())
+            }
+            _ => {
+                let others = &self.params.others;
+                let mut found = others.iter().filter(|(name, _)| name.get(&self.body) == field);
+                match (found.next(), found.next()) {
+                    (Some((_, value)), None) => string(slice(&self.body, value)),
+                    _ => None,
+                }
             }
         }
     }

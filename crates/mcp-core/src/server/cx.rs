@@ -2,17 +2,17 @@
 
 use std::any::{Any, TypeId};
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::extension::{ClientProfile, Extension, MetaKey, Negotiated};
-use crate::message::{IncomingNotification, IncomingRequest, without_values};
+use crate::message::{IncomingNotification, IncomingRequest, meta_error, without_values};
 use crate::protocol::{
-    ClientCapabilities, Implementation, LoggingLevel, LoggingMessageNotificationParams, Meta,
-    ProgressNotificationParams, methods,
+    ClientCapabilities, Implementation, InputRequest, LoggingLevel,
+    LoggingMessageNotificationParams, Meta, ProgressNotificationParams, methods,
 };
 use crate::server::interaction::{Interaction, Rounds};
 use crate::server::outbox::Outbox;
@@ -98,6 +98,8 @@ pub(crate) struct CallShared {
     pub(crate) context: RequestContext,
     pub(crate) outbox: Outbox,
     pub(crate) rounds: Rounds,
+    /// The questions of this run by their key: a key names one of them.
+    pub(crate) questions: Mutex<BTreeMap<String, InputRequest>>,
     pub(crate) result_meta: Mutex<Option<Meta>>,
     pub(crate) last_progress: Mutex<Option<f64>>,
 }
@@ -120,7 +122,11 @@ pub struct Cx {
     pub(crate) request: Arc<IncomingRequest>,
     pub(crate) call: Arc<CallShared>,
     pub(crate) interaction: Option<Arc<dyn Interaction>>,
+    pub(crate) values: CallValues,
 }
+
+/// What middleware gave to a call, by type. `None` while there is nothing, so that most calls pay nothing.
+pub(crate) type CallValues = Option<Arc<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>>;
 
 impl Cx {
     /// The request.
@@ -196,13 +202,9 @@ impl Cx {
     pub fn request_meta<K: MetaKey>(&self) -> Result<Option<K::Value>, Error> {
         match self.raw_request_meta(K::KEY)? {
             None => Ok(None),
-            Some(raw) => serde_json::from_str(raw.get()).map(Some).map_err(|error| {
-                Error::invalid_params(format!(
-                    "`_meta` field `{}`: {}",
-                    K::KEY,
-                    without_values(&error)
-                ))
-            }),
+            Some(raw) => serde_json::from_str(raw.get())
+                .map(Some)
+                .map_err(|error| meta_error(K::KEY, &error)),
         }
     }
 
@@ -309,6 +311,43 @@ impl Cx {
     /// `-32602` if `params` is no object with the required `_meta` fields.
     pub fn with_params(&self, params: &str) -> Result<Self, Error> {
         Ok(Self { request: Arc::new(self.request.with_params(params)?), ..self.clone() })
+    }
+
+    /// The same call with a value for whoever is further in: inner layers and the handler, which read it with
+    /// [`Cx::call_value`]. One of the same type that was there is replaced.
+    ///
+    /// ```
+    /// use async_trait::async_trait;
+    /// use mcp_core::Error;
+    /// use mcp_core::server::{Cx, Middleware, Next, Outcome};
+    ///
+    /// struct Budget(u64);
+    /// struct GiveBudget;
+    ///
+    /// #[async_trait]
+    /// impl Middleware for GiveBudget {
+    ///     async fn request(&self, cx: Cx, next: Next) -> Result<Outcome, Error> {
+    ///         next.run(cx.with_value(Budget(100))).await
+    ///     }
+    /// }
+    ///
+    /// async fn spend(cx: Cx) -> String {
+    ///     cx.call_value::<Budget>().map_or(0, |budget| budget.0).to_string()
+    /// }
+    /// # let _ = spend;
+    /// ```
+    #[must_use]
+    pub fn with_value<T: Send + Sync + 'static>(&self, value: T) -> Self {
+        let mut with = self.clone();
+        Arc::make_mut(with.values.get_or_insert_default())
+            .insert(TypeId::of::<T>(), Arc::new(value));
+        with
+    }
+
+    /// A value that middleware further out gave to this call ([`Cx::with_value`]).
+    #[must_use]
+    pub fn call_value<T: Send + Sync + 'static>(&self) -> Option<&T> {
+        self.values.as_ref()?.get(&TypeId::of::<T>())?.downcast_ref()
     }
 
     /// The same call with another way of asking and keeping, for extensions that run calls in their

@@ -60,6 +60,7 @@ impl DetachedCall {
             request: Arc::new(self.request),
             call: Arc::clone(&call),
             interaction: Some(self.interaction),
+            values: None,
         };
         let at = match self.inside {
             None => 0,

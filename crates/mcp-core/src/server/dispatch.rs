@@ -34,7 +34,12 @@ pub(crate) fn start(
         }
     };
     let call = Arc::new(CallShared::new(Arc::clone(server), profile, context));
-    let cx = Cx { request: Arc::clone(&request), call: Arc::clone(&call), interaction: None };
+    let cx = Cx {
+        request: Arc::clone(&request),
+        call: Arc::clone(&call),
+        interaction: None,
+        values: None,
+    };
     let answer = async move {
         check_shape(cx.request(), &cx.call.server.capabilities)?;
         Next { at: 0 }.run(cx).await
@@ -122,13 +127,8 @@ impl Inner {
                 continue;
             }
             if let Some(value) = meta.get_raw(owned.check.key) {
-                (owned.check.check)(value).map_err(|error| {
-                    Error::invalid_params(format!(
-                        "`_meta` field `{}`: {}",
-                        owned.check.key,
-                        crate::message::without_values(&error)
-                    ))
-                })?;
+                (owned.check.check)(value)
+                    .map_err(|error| crate::message::meta_error(owned.check.key, &error))?;
             }
         }
         Ok(())
@@ -236,6 +236,7 @@ impl CallShared {
             context,
             outbox: Default::default(),
             rounds: Default::default(),
+            questions: Default::default(),
             result_meta: Default::default(),
             last_progress: Default::default(),
         }

@@ -139,6 +139,13 @@ impl ServerHandle {
         self.inner.tools.get(name).is_some()
     }
 
+    /// The names of all tools, whoever may see them.
+    #[must_use]
+    pub fn tool_names(&self) -> Vec<String> {
+        let table = self.inner.tools.table();
+        table.items().iter().map(|tool| tool.definition.name.clone()).collect()
+    }
+
     /// Runs a request that nobody waits for on a connection; see [`DetachedCall`].
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 //! Asking the client for something: a person's answer, a model's text, its roots.
 
 use std::future::Future;
+use std::sync::PoisonError;
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -79,7 +80,24 @@ impl Cx {
         Direct { rounds: &self.call.rounds, outbox: &self.call.outbox }
     }
 
+    /// Whichever way the call runs, a key names one question of a run: two would share an answer.
+    fn claim_key(&self, key: &str, request: &InputRequest) -> Result<(), Error> {
+        let mut questions = self.call.questions.lock().unwrap_or_else(PoisonError::into_inner);
+        match questions.get(key) {
+            Some(earlier) if earlier != request => {
+                tracing::error!(key, "two questions under one key");
+                Err(Error::Internal)
+            }
+            Some(_) => Ok(()),
+            None => {
+                questions.insert(key.to_owned(), request.clone());
+                Ok(())
+            }
+        }
+    }
+
     async fn ask(&self, key: &str, request: InputRequest) -> Result<RawJson, Error> {
+        self.claim_key(key, &request)?;
         match &self.interaction {
             Some(other) => other.ask(key, request).await,
             None => self.direct().ask(key, request).await,
@@ -130,14 +148,16 @@ impl Cx {
     ///
     /// # Errors
     /// [`InputError::Declined`], [`InputError::Cancelled`], `-32021` if the client cannot show forms,
-    /// or `-32603` if another question is asked under this key at the same time.
+    /// or `-32603` if this run asked another question under this key.
     pub async fn elicit<T>(&self, key: &str, message: impl Into<String>) -> Result<T, InputError>
     where
         T: DeserializeOwned + JsonSchema,
     {
         let schema = form_schema::<T>()?;
         let params = ElicitRequestFormParams::new(message, schema);
-        let answer = self.elicit_form(key, params).await?;
+        // The form may allow what `T` does not, and is not checked at all without `validation`.
+        let fits = |content: &str| serde_json::from_str::<T>(content).is_ok();
+        let answer = self.ask_form(key, params, fits).await?;
         answer.parse().map_err(|_| InputError::Protocol(Error::Internal))
     }
 
@@ -149,6 +169,15 @@ impl Cx {
         &self,
         key: &str,
         params: ElicitRequestFormParams,
+    ) -> Result<RawJson, InputError> {
+        self.ask_form(key, params, |_| true).await
+    }
+
+    async fn ask_form(
+        &self,
+        key: &str,
+        params: ElicitRequestFormParams,
+        fits: impl Fn(&str) -> bool,
     ) -> Result<RawJson, InputError> {
         let declared = self.client_capabilities().elicitation.as_ref();
         // A client that names no mode offers forms, as in earlier revisions.
@@ -163,7 +192,10 @@ impl Cx {
         let result: ElicitResult = self
             .ask_for(key, request, |result: &ElicitResult| {
                 result.action != ElicitAction::Accept
-                    || result.content.as_ref().is_some_and(|content| check(content.get()))
+                    || result
+                        .content
+                        .as_ref()
+                        .is_some_and(|content| check(content.get()) && fits(content.get()))
             })
             .await?;
         let content = accepted(&result)?.content.clone();

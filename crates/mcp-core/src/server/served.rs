@@ -58,44 +58,10 @@ impl ServedTool {
         }
     }
 
-    /// As clients see it.
-    #[must_use]
-    pub fn definition(&self) -> &Tool {
-        &self.definition
-    }
-
-    /// Sets the name for people.
-    #[must_use]
-    pub fn title(mut self, title: impl Into<String>) -> Self {
-        self.definition.title = Some(title.into());
-        self
-    }
-
-    /// Sets the description for the model.
-    #[must_use]
-    pub fn description(mut self, description: impl Into<String>) -> Self {
-        self.definition.description = Some(description.into());
-        self
-    }
-
     /// Sets the hints about its behaviour.
     #[must_use]
     pub fn annotations(mut self, annotations: ToolAnnotations) -> Self {
         self.definition.annotations = Some(annotations);
-        self
-    }
-
-    /// Sets its icons.
-    #[must_use]
-    pub fn icons(mut self, icons: Vec<Icon>) -> Self {
-        self.definition.icons = Some(icons);
-        self
-    }
-
-    /// Sets its `_meta`.
-    #[must_use]
-    pub fn meta(mut self, meta: Meta) -> Self {
-        self.definition.meta = Some(meta);
         self
     }
 
@@ -120,9 +86,17 @@ impl ServedTool {
     /// Source: specification, *Streamable HTTP → Custom headers from tool parameters*.
     #[must_use]
     pub fn mirror_header(mut self, parameter: &str, name: &str) -> Self {
-        if let Ok(mut schema) = self.definition.input_schema.parse::<serde_json::Value>() {
-            schema["properties"][parameter]["x-mcp-header"] = name.into();
-            self.definition.input_schema = raw(&schema);
+        if let Ok(serde_json::Value::Object(mut schema)) = self.definition.input_schema.parse()
+            && let serde_json::Value::Object(properties) =
+                schema.entry("properties").or_insert_with(|| serde_json::json!({}))
+        {
+            // Instead of `true`, say, an object that says as little.
+            let parameter = properties.entry(parameter).or_insert_with(|| serde_json::json!({}));
+            if !parameter.is_object() {
+                *parameter = serde_json::json!({});
+            }
+            parameter["x-mcp-header"] = name.into();
+            self.definition.input_schema = raw(&schema.into());
         }
         self
     }
@@ -176,40 +150,6 @@ impl ServedPrompt {
         Self { definition, call: erase(handler), needs, completions: BTreeMap::new() }
     }
 
-    /// As clients see it.
-    #[must_use]
-    pub fn definition(&self) -> &Prompt {
-        &self.definition
-    }
-
-    /// Sets the name for people.
-    #[must_use]
-    pub fn title(mut self, title: impl Into<String>) -> Self {
-        self.definition.title = Some(title.into());
-        self
-    }
-
-    /// Sets the description.
-    #[must_use]
-    pub fn description(mut self, description: impl Into<String>) -> Self {
-        self.definition.description = Some(description.into());
-        self
-    }
-
-    /// Sets its icons.
-    #[must_use]
-    pub fn icons(mut self, icons: Vec<Icon>) -> Self {
-        self.definition.icons = Some(icons);
-        self
-    }
-
-    /// Sets its `_meta`.
-    #[must_use]
-    pub fn meta(mut self, meta: Meta) -> Self {
-        self.definition.meta = Some(meta);
-        self
-    }
-
     /// Gives the arguments as data, for handlers that take [`RawArgs`](crate::server::RawArgs).
     #[must_use]
     pub fn arguments(mut self, arguments: Vec<PromptArgument>) -> Self {
@@ -249,26 +189,6 @@ impl ServedResource {
         Self { definition: Resource::new(uri, name), call: erase(handler), needs }
     }
 
-    /// As clients see it.
-    #[must_use]
-    pub fn definition(&self) -> &Resource {
-        &self.definition
-    }
-
-    /// Sets the name for people.
-    #[must_use]
-    pub fn title(mut self, title: impl Into<String>) -> Self {
-        self.definition.title = Some(title.into());
-        self
-    }
-
-    /// Sets the description.
-    #[must_use]
-    pub fn description(mut self, description: impl Into<String>) -> Self {
-        self.definition.description = Some(description.into());
-        self
-    }
-
     /// Sets the media type.
     #[must_use]
     pub fn mime_type(mut self, mime_type: impl Into<String>) -> Self {
@@ -280,20 +200,6 @@ impl ServedResource {
     #[must_use]
     pub fn annotations(mut self, annotations: Annotations) -> Self {
         self.definition.annotations = Some(annotations);
-        self
-    }
-
-    /// Sets its icons.
-    #[must_use]
-    pub fn icons(mut self, icons: Vec<Icon>) -> Self {
-        self.definition.icons = Some(icons);
-        self
-    }
-
-    /// Sets its `_meta`.
-    #[must_use]
-    pub fn meta(mut self, meta: Meta) -> Self {
-        self.definition.meta = Some(meta);
         self
     }
 }
@@ -319,26 +225,6 @@ impl ServedTemplate {
         Self { definition, call: erase(handler), needs, completions: BTreeMap::new() }
     }
 
-    /// As clients see it.
-    #[must_use]
-    pub fn definition(&self) -> &ResourceTemplate {
-        &self.definition
-    }
-
-    /// Sets the name for people.
-    #[must_use]
-    pub fn title(mut self, title: impl Into<String>) -> Self {
-        self.definition.title = Some(title.into());
-        self
-    }
-
-    /// Sets the description.
-    #[must_use]
-    pub fn description(mut self, description: impl Into<String>) -> Self {
-        self.definition.description = Some(description.into());
-        self
-    }
-
     /// Sets the media type that all of them have.
     #[must_use]
     pub fn mime_type(mut self, mime_type: impl Into<String>) -> Self {
@@ -353,20 +239,6 @@ impl ServedTemplate {
         self
     }
 
-    /// Sets its icons.
-    #[must_use]
-    pub fn icons(mut self, icons: Vec<Icon>) -> Self {
-        self.definition.icons = Some(icons);
-        self
-    }
-
-    /// Sets its `_meta`.
-    #[must_use]
-    pub fn meta(mut self, meta: Meta) -> Self {
-        self.definition.meta = Some(meta);
-        self
-    }
-
     /// Completes `variable` while a person types it; see [`ServedPrompt::complete`].
     #[must_use]
     pub fn complete<M: 'static>(
@@ -378,6 +250,53 @@ impl ServedTemplate {
         self
     }
 }
+
+/// What tools, prompts, resources and templates all have for people and clients.
+macro_rules! described {
+    ($($served:ty: $definition:ty),*) => {$(
+        impl $served {
+            /// As clients see it.
+            #[must_use]
+            pub fn definition(&self) -> &$definition {
+                &self.definition
+            }
+
+            /// Sets the name for people.
+            #[must_use]
+            pub fn title(mut self, title: impl Into<String>) -> Self {
+                self.definition.title = Some(title.into());
+                self
+            }
+
+            /// Sets the description, for the model as for people.
+            #[must_use]
+            pub fn description(mut self, description: impl Into<String>) -> Self {
+                self.definition.description = Some(description.into());
+                self
+            }
+
+            /// Sets its icons.
+            #[must_use]
+            pub fn icons(mut self, icons: Vec<Icon>) -> Self {
+                self.definition.icons = Some(icons);
+                self
+            }
+
+            /// Sets its `_meta`.
+            #[must_use]
+            pub fn meta(mut self, meta: Meta) -> Self {
+                self.definition.meta = Some(meta);
+                self
+            }
+        }
+    )*};
+}
+described!(
+    ServedTool: Tool,
+    ServedPrompt: Prompt,
+    ServedResource: Resource,
+    ServedTemplate: ResourceTemplate
+);
 
 /// A function that makes one is as good as one: what `#[tool]` and its siblings define is such a
 /// function, given to the server by its name.

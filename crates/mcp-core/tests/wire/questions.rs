@@ -64,6 +64,30 @@ async fn each_question_has_its_key() {
 }
 
 #[tokio::test]
+async fn a_later_question_does_not_take_an_earlier_ones_answer() {
+    let transfer = async |cx: Cx| -> Result<String, InputError> {
+        let first = cx.elicit::<Name>("confirm", "Pay Ada?").await?;
+        let second = cx.elicit::<Name>("confirm", "Pay Bob, too?").await?;
+        Ok(format!("{} {}", first.name, second.name))
+    };
+    // The very question again is the same question.
+    let again = async |cx: Cx| -> Result<String, InputError> {
+        let first = cx.elicit::<Name>("confirm", "Pay Ada?").await?;
+        let second = cx.elicit::<Name>("confirm", "Pay Ada?").await?;
+        Ok(format!("{} {}", first.name, second.name))
+    };
+    let server = Server::builder("app", "1")
+        .tool(ServedTool::new("transfer", transfer))
+        .tool(ServedTool::new("again", again))
+        .build()
+        .unwrap();
+    let answers = json!({ "inputResponses": { "confirm": accept(json!({ "name": "yes" })) } });
+    let refused = error(&server, &call("transfer", json!({}), answers.clone())).await;
+    assert_eq!(refused["code"], -32603, "Bob was not agreed to");
+    assert_eq!(text(&result(&server, &call("again", json!({}), answers)).await), "yes yes");
+}
+
+#[tokio::test]
 async fn three_kinds_in_one_round() {
     let server = with_tool(ServedTool::new("all", async |cx: Cx| -> Result<String, InputError> {
         let (name, said, roots) = tokio::try_join!(

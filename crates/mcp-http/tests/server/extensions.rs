@@ -97,7 +97,11 @@ async fn methods_of_extensions_have_names_too() {
     let found = search.clone().param("term", "größer");
     let response = running.send(&mcp(&found).name("größer")).await;
     assert_eq!(response.json().unwrap()["result"]["found"], "größer", "{}", response.text());
-    running.refused(&mcp(&found), 400, -32020, &json!(1)).await;
+    // Not every client sends it with methods of extensions.
+    let response = running.send(&mcp(&found).without_header("Mcp-Name")).await;
+    assert_eq!(response.json().unwrap()["result"]["found"], "größer", "{}", response.text());
+    running.refused(&mcp(&found).name(""), 400, -32020, &json!(1)).await;
+    running.refused(&mcp(&found).name("größer").name("größer"), 400, -32020, &json!(1)).await;
     running.refused(&mcp(&found).name("kleiner"), 400, -32020, &json!(1)).await;
     // The body has none: a header alone would route the request by what it does not say.
     let response = running.send(&mcp(&search)).await;

@@ -56,7 +56,7 @@ impl Drive {
         Self { handle, client, options, last: None, listening, next_poll: Instant::now() }
     }
 
-    /// The next state that differs from the last, its questions answered.
+    /// The next state that differs from the last in more than its time, its questions answered.
     pub(super) async fn next(&mut self) -> Result<DetailedTask, ClientError> {
         loop {
             let state = self.look().await?;
@@ -77,7 +77,7 @@ impl Drive {
                     self.update(answers).await?;
                 }
             }
-            if self.last.as_ref() != Some(&state) {
+            if !self.last.as_ref().is_some_and(|last| last.tells_the_same_as(&state)) {
                 self.last = Some(state.clone());
                 return Ok(state);
             }

@@ -76,7 +76,8 @@ impl RunningTask {
         &self.drive.handle
     }
 
-    /// Waits for the next state that differs from the one before; the first is the present one. `None`
+    /// Waits for the next state that differs from the one before, in more than `lastUpdatedAt`; the
+    /// first is the present one. `None`
     /// after the task has ended. Questions of the task are answered by the client's handlers on the
     /// way, each once.
     ///

@@ -150,6 +150,34 @@ impl DetailedTask {
         *self.extra_mut() = Extra::new();
     }
 
+    /// Whether it tells nothing new: all is the same, but for when it changed last. There are servers
+    /// that put the time of the answer there.
+    pub(crate) fn tells_the_same_as(&self, other: &Self) -> bool {
+        let mut same = other.clone();
+        self.last_updated_at().clone_into(same.last_updated_at_mut());
+        *self == same
+    }
+
+    fn last_updated_at(&self) -> &str {
+        match self {
+            Self::Working(task) => &task.last_updated_at,
+            Self::InputRequired(task) => &task.last_updated_at,
+            Self::Completed(task) => &task.last_updated_at,
+            Self::Failed(task) => &task.last_updated_at,
+            Self::Cancelled(task) => &task.last_updated_at,
+        }
+    }
+
+    fn last_updated_at_mut(&mut self) -> &mut String {
+        match self {
+            Self::Working(task) => &mut task.last_updated_at,
+            Self::InputRequired(task) => &mut task.last_updated_at,
+            Self::Completed(task) => &mut task.last_updated_at,
+            Self::Failed(task) => &mut task.last_updated_at,
+            Self::Cancelled(task) => &mut task.last_updated_at,
+        }
+    }
+
     fn extra_mut(&mut self) -> &mut Extra {
         match self {
             Self::Working(task) => &mut task.extra,

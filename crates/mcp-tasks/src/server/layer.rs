@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use mcp_core::extension::{MetaKey, Negotiated, ResultType};
-use mcp_core::protocol::{CallToolResult, JsonObject, Meta, ResultBody};
+use mcp_core::protocol::{CallToolResult, ErrorObject, JsonObject, Meta, ResultBody};
 use mcp_core::server::{Cx, InputError, Middleware, Next, Outcome};
-use mcp_core::{Error, Principal, RawJson};
+use mcp_core::{Error, Principal, RawJson, StoredError};
 use serde::Serialize;
 
 use super::{Shared, TaskMode, TaskPolicy, Tasks, view};
-use crate::protocol::CreateTaskResult;
+use crate::protocol::{CreateTaskResult, Task};
 use crate::store::{NewTask, Phase, TaskRequest, TaskRow};
 
 /// A key of requests' `_meta`: calls of one tool with one key are one call. A client that does not know
@@ -65,7 +65,7 @@ impl Middleware for TaskLayer {
             match row.phase {
                 Phase::Completed { result } => return Outcome::complete(Kept::new(&result)?),
                 // Whoever retries a call that has failed wants to know of it as a task.
-                Phase::Failed { .. } if !created.existed => return Err(failed(&cx, row)),
+                Phase::Failed { error } if !created.existed => return Err(failed(&cx, error)),
                 _ => {}
             }
         }
@@ -75,7 +75,7 @@ impl Middleware for TaskLayer {
 
 impl TaskLayer {
     fn answer(&self, proof: &Negotiated<Tasks>, row: &TaskRow) -> Result<Outcome, Error> {
-        self.result_type.outcome(proof, CreateTaskResult::from(view::task(row)))
+        self.result_type.outcome(proof, CreateTaskResult::from(Task::from(row)))
     }
 
     /// The task as it is when it ends, asks, or `grace` is over.
@@ -99,21 +99,10 @@ impl TaskLayer {
     }
 }
 
-/// A task that failed within its grace is answered as the direct call would have been. Its error may
-/// be of any code, so it goes out as what it is only if the core knows that code.
-fn failed(cx: &Cx, row: TaskRow) -> Error {
-    let Phase::Failed { error } = row.phase else { return Error::Internal };
+/// A task that failed within its grace is answered as the direct call would have been.
+fn failed(cx: &Cx, error: ErrorObject) -> Error {
     tracing::debug!(method = cx.request().method(), code = error.code, "failed within its grace");
-    match error.code {
-        -32602 => match error.data {
-            Some(data) => Error::invalid_params_with(error.message, data),
-            None => Error::invalid_params(error.message),
-        },
-        code => match mcp_core::ApplicationCode::try_new(code) {
-            Some(code) => Error::Application { code, message: error.message, data: error.data },
-            None => Error::Internal,
-        },
-    }
+    StoredError::try_new(error).map_or(Error::Internal, Error::Stored)
 }
 
 /// Asks what is asked before there is a task.

@@ -5,11 +5,9 @@ use std::sync::Arc;
 use mcp_core::server::Cx;
 use mcp_core::{Error, Principal};
 
+use super::view::Shown;
 use super::{Shared, view};
-use crate::protocol::{
-    CancelTaskParams, CancelTaskResult, GetTaskParams, GetTaskResult, UpdateTaskParams,
-    UpdateTaskResult,
-};
+use crate::protocol::{CancelTaskParams, CancelTaskResult, UpdateTaskParams, UpdateTaskResult};
 use crate::store::TaskId;
 
 fn id(text: &str) -> Result<TaskId, Error> {
@@ -20,14 +18,12 @@ fn principal(cx: &Cx) -> Option<&str> {
     cx.principal().map(Principal::as_str)
 }
 
-pub(super) async fn get(
-    shared: Arc<Shared>,
-    cx: Cx,
-    params: GetTaskParams,
-) -> Result<GetTaskResult, Error> {
-    let found = shared.store.get(&id(&params.task_id)?, principal(&cx)).await;
-    let row = found.map_err(|error| view::error(&error))?;
-    Ok(GetTaskResult(view::detailed(&row)))
+/// The most frequent request by far: it reads the one member that it needs.
+pub(super) async fn get(shared: Arc<Shared>, cx: Cx) -> Result<Shown, Error> {
+    let task = cx.request().string_param("taskId");
+    let task = task.ok_or_else(|| Error::invalid_params("`params.taskId` must be a string"))?;
+    let found = shared.store.view(&id(&task)?, principal(&cx)).await;
+    found.map(Shown).map_err(|error| view::error(&error))
 }
 
 pub(super) async fn update(

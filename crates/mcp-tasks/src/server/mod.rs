@@ -78,6 +78,7 @@ pub(crate) struct Settings {
     pub(crate) workers: usize,
     pub(crate) lease: Duration,
     pub(crate) sweep_every: Duration,
+    pub(crate) orphaned_after: Duration,
     pub(crate) progress_every: Duration,
     pub(crate) max_listened: usize,
 }
@@ -102,6 +103,7 @@ impl Tasks {
             workers: 16,
             lease: Duration::from_secs(8),
             sweep_every: Duration::from_secs(60),
+            orphaned_after: Duration::from_secs(10 * 60),
             progress_every: Duration::from_millis(500),
             max_listened: 1000,
         };
@@ -126,6 +128,14 @@ impl Tasks {
     #[must_use]
     pub fn sweep_every(self, period: Duration) -> Self {
         self.with(|settings| settings.sweep_every = period)
+    }
+
+    /// Sets after what time a task fails that waits for a worker, when no instance that shares the
+    /// store has its tool in its version (ten minutes without). Longer than it takes to bring a new version
+    /// to all instances. In a store that one instance has for itself such a task fails at once.
+    #[must_use]
+    pub fn orphaned_after(self, time: Duration) -> Self {
+        self.with(|settings| settings.orphaned_after = time)
     }
 
     /// Sets how often progress is written down, at most (twice a second without).
@@ -173,9 +183,7 @@ impl ServerExtension for Tasks {
     fn contribute(self: Arc<Self>, to: &mut Contributions<Self>) {
         let by_task = MethodOptions::new().routed_by("taskId");
         let shared = Arc::clone(&self.shared);
-        to.method(TASKS_GET, by_task, move |_, cx, params| {
-            methods::get(Arc::clone(&shared), cx, params)
-        });
+        to.unread_method(TASKS_GET, by_task, move |_, cx| methods::get(Arc::clone(&shared), cx));
         let shared = Arc::clone(&self.shared);
         to.method(TASKS_UPDATE, by_task, move |_, cx, params| {
             methods::update(Arc::clone(&shared), cx, params)

@@ -10,7 +10,7 @@ use mcp_core::server::{DetachedCall, Outcome, RequestContext, ServerHandle};
 use mcp_core::{ClientMessage, Error, IncomingRequest, Principal, RawJson, Shutdown};
 use serde::Serialize;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, MissedTickBehavior};
+use tokio::time::{Instant, MissedTickBehavior, timeout};
 
 use super::interaction::{RunEnd, TaskInteraction, UntilParked};
 use super::{Shared, TaskPolicy, Tasks};
@@ -88,7 +88,8 @@ pub(super) async fn run(
             _ => settle(&shared, &hold, end_of(returned)).await,
         },
         Stop::Shutdown => {
-            if let Err(error) = shared.store.release(&hold).await {
+            let released = retry(&shared, || shared.store.release(&hold)).await;
+            if let Err(error) = released {
                 lost(&hold, &error);
             }
         }
@@ -140,8 +141,16 @@ async fn watch(
                 if message.is_none() && kept_at.elapsed() < beat_every {
                     continue;
                 }
-                match shared.store.heartbeat(hold, settings.lease, message).await {
-                    Ok(()) => kept_at = Instant::now(),
+                let begun_at = Instant::now();
+                let left = settings.lease.saturating_sub(kept_at.elapsed());
+                let beat = shared.store.heartbeat(hold, settings.lease, message);
+                let beat = tokio::select! {
+                    beat = timeout(left, beat) => beat,
+                    () = shutdown.requested() => return Stop::Shutdown,
+                };
+                // A store that says nothing until the lease is over has given the task to another, for all we know.
+                match beat.unwrap_or_else(|_| Err(StoreError::unavailable("no answer"))) {
+                    Ok(()) => kept_at = begun_at,
                     Err(StoreError::Stale) => return Stop::Lost,
                     Err(error) if kept_at.elapsed() >= settings.lease => {
                         lost(hold, &error);
@@ -184,7 +193,10 @@ where
     let mut give_up = pin!(tokio::time::sleep(shared.settings.lease / 2));
     let mut pause = Duration::from_millis(50);
     loop {
-        let result = attempt().await;
+        let result = tokio::select! {
+            result = attempt() => result,
+            () = &mut give_up => return Err(StoreError::unavailable("no answer")),
+        };
         if !matches!(result, Err(StoreError::Unavailable(_))) {
             return result;
         }

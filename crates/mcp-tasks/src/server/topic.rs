@@ -43,7 +43,7 @@ pub(super) async fn listen(
         if found.contains(&id) {
             continue;
         }
-        match shared.store.get(&id, principal.as_deref()).await {
+        match shared.store.view(&id, principal.as_deref()).await {
             Ok(_) => found.push(id),
             Err(StoreError::NotFound) => {}
             Err(error) => return Err(view::error(&error)),
@@ -64,16 +64,16 @@ async fn next(mut listening: Listening) -> Option<(TopicMessage, Listening)> {
             return None;
         }
         let id = listening.watcher.changed().await;
-        match listening.shared.store.get(&id, listening.principal.as_deref()).await {
-            Ok(row) => {
-                let told = listening.told.insert(id.clone(), row.revision);
-                if row.status().is_terminal() {
+        match listening.shared.store.view(&id, listening.principal.as_deref()).await {
+            Ok(view) => {
+                let told = listening.told.insert(id.clone(), view.revision());
+                if view.status().is_terminal() {
                     listening.watcher.unwatch(&id);
                 }
-                if told.is_some_and(|told| told >= row.revision) {
+                if told.is_some_and(|told| told >= view.revision()) {
                     continue;
                 }
-                match TopicMessage::new(NOTIFICATIONS_TASKS, &view::detailed(&row)) {
+                match TopicMessage::new(NOTIFICATIONS_TASKS, &*view) {
                     Ok(message) => return Some((message, listening)),
                     Err(error) => tracing::error!(%id, %error, "a task cannot be told"),
                 }

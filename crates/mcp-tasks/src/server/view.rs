@@ -1,42 +1,26 @@
 //! A task as its client sees it.
 
+use std::sync::Arc;
+
 use mcp_core::Error;
-use mcp_core::protocol::InputRequests;
+use mcp_core::protocol::{Meta, ResultBody};
+use serde::Serialize;
 
-use crate::protocol::{
-    CancelledTask, CompletedTask, DetailedTask, FailedTask, InputRequiredTask, Task, WorkingTask,
-};
-use crate::store::{Phase, StoreError, TaskRow};
+use crate::store::{StoreError, TaskView};
 
-/// What is known of every task.
-pub(crate) fn task(row: &TaskRow) -> Task {
-    let mut task = Task::new(
-        row.id.as_str(),
-        row.status(),
-        row.created_at.to_string(),
-        row.updated_at.to_string(),
-        row.ttl_ms,
-    );
-    task.status_message.clone_from(&row.status_message);
-    task.poll_interval_ms = Some(row.poll_interval_ms);
-    task
-}
+/// The answer to `tasks/get`: a view that was written out before.
+#[derive(Serialize)]
+#[serde(transparent)]
+pub(crate) struct Shown(pub(crate) Arc<TaskView>);
 
-/// The task with what its status adds.
-pub(crate) fn detailed(row: &TaskRow) -> DetailedTask {
-    let task = task(row);
-    match &row.phase {
-        Phase::Queued { .. } | Phase::Running { .. } => WorkingTask::of(task).into(),
-        Phase::Parked { questions } => {
-            let questions: InputRequests = questions
-                .iter()
-                .map(|(key, question)| (key.as_str(), question.request.clone()))
-                .collect();
-            InputRequiredTask::of(task, questions).into()
-        }
-        Phase::Completed { result } => CompletedTask::of(task, result.clone()).into(),
-        Phase::Failed { error } => FailedTask::of(task, error.clone()).into(),
-        Phase::Cancelled => CancelledTask::of(task).into(),
+impl ResultBody for Shown {
+    /// What tasks have in `_meta` is in their results, where it stays.
+    fn take_meta(&mut self) -> Option<Meta> {
+        None
+    }
+
+    fn length_hint(&self) -> usize {
+        self.0.json().len()
     }
 }
 

@@ -8,7 +8,8 @@ use mcp_core::server::ServerHandle;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior};
 
-use super::{Shared, run};
+use super::{Shared, TaskPolicy, run};
+use crate::store::Wanted;
 
 /// So many tasks are swept at once.
 const SWEEP: usize = 500;
@@ -32,8 +33,15 @@ pub(super) async fn work(shared: Arc<Shared>, server: ServerHandle, shutdown: Sh
         // Marked before the claim: what comes during it is not missed.
         work.mark_unchanged();
         let free = settings.workers - running.len();
-        if free > 0 {
-            match shared.store.claim(settings.lease, free).await {
+        // Also when nothing is free: those who share the store want to know which tools are there.
+        if free > 0 || shared.store.is_shared() {
+            let wanted = wanted(&shared, &server);
+            let claimed = tokio::select! {
+                claimed = shared.store.claim(&wanted, settings.lease, free) => claimed,
+                // What a claim that is dropped has taken is free again after its lease.
+                () = after(&shutdown, settings.lease / 4) => break,
+            };
+            match claimed {
                 Ok(claimed) => {
                     for row in claimed {
                         let run =
@@ -66,6 +74,23 @@ pub(super) async fn work(shared: Arc<Shared>, server: ServerHandle, shutdown: Sh
     while let Some(ended) = running.join_next().await {
         report(ended);
     }
+}
+
+/// Some time after the shutdown was asked for.
+async fn after(shutdown: &Shutdown, time: Duration) {
+    shutdown.requested().await;
+    tokio::time::sleep(time).await;
+}
+
+/// What this instance can run. In a store of its own it takes everything: what it cannot run nobody can.
+fn wanted(shared: &Shared, server: &ServerHandle) -> Wanted {
+    if !shared.store.is_shared() {
+        return Wanted::all();
+    }
+    let names = server.tool_names();
+    let policies: Vec<_> = names.iter().map(|name| server.tool_value::<TaskPolicy>(name)).collect();
+    let versions = policies.iter().map(|policy| policy.as_ref()?.version.as_deref());
+    Wanted::tools(names.iter().map(String::as_str).zip(versions), shared.settings.orphaned_after)
 }
 
 fn report(ended: Result<(), tokio::task::JoinError>) {

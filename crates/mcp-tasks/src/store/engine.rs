@@ -11,6 +11,7 @@ use mcp_core::protocol::InputRequest;
 
 use super::{
     Claim, Created, Ended, Hold, NewTask, Phase, Stale, StoreError, TaskId, TaskRow, Timestamp,
+    Wanted,
 };
 
 /// The tables.
@@ -64,9 +65,9 @@ impl Codec for Plain {
 pub(super) const MAX_ROW: usize = 8 * 1024 * 1024;
 
 /// The place of the mark by which the right key is known. Shorter than the keys of tasks.
-const CHECK_KEY: &[u8] = b"mark";
+pub(super) const CHECK_KEY: &[u8] = b"mark";
 /// The mark belongs to a task that never is.
-const CHECK_ID: &str = "---------------------------";
+pub(super) const CHECK_ID: &str = "---------------------------";
 
 /// What a transaction is about to tell, once it is durable.
 #[derive(Debug, Default)]
@@ -86,20 +87,24 @@ pub(super) struct Transaction<'a, T> {
     pub(super) news: &'a mut News,
 }
 
-const QUEUED: u8 = 0;
-const LEASED: u8 = 1;
+pub(super) const QUEUED: u8 = 0;
+pub(super) const LEASED: u8 = 1;
 
 fn timed_key(time: Timestamp, id: &TaskId) -> Vec<u8> {
     [&time.as_millis().to_be_bytes()[..], id.as_str().as_bytes()].concat()
 }
 
 /// Tasks that wait come first; a lease that is over is found by its time.
+pub(super) fn due(row: &TaskRow) -> Option<(u8, Timestamp)> {
+    match row.phase {
+        Phase::Queued { since } => Some((QUEUED, since)),
+        Phase::Running { lease_until } => Some((LEASED, lease_until)),
+        _ => None,
+    }
+}
+
 fn due_key(row: &TaskRow) -> Option<Vec<u8>> {
-    let (kind, time) = match row.phase {
-        Phase::Queued { since } => (QUEUED, since),
-        Phase::Running { lease_until } => (LEASED, lease_until),
-        _ => return None,
-    };
+    let (kind, time) = due(row)?;
     Some([&[kind][..], &timed_key(time, &row.id)].concat())
 }
 
@@ -124,7 +129,7 @@ fn hash(parts: &[Option<&str>]) -> [u8; 8] {
     hash.to_be_bytes()
 }
 
-fn idempotency_hash(row: &TaskRow) -> Option<[u8; 8]> {
+pub(super) fn idempotency_hash(row: &TaskRow) -> Option<[u8; 8]> {
     let key = row.idempotency_key.as_deref()?;
     Some(hash(&[row.principal.as_deref(), Some(&row.request.tool), Some(key)]))
 }
@@ -234,11 +239,7 @@ impl<T: Tables> Transaction<'_, T> {
             let end = [&hash[..], &[0xff]].concat();
             for key in self.tables.scan(Table::Keys, &hash, &end, usize::MAX)? {
                 let Some(first) = self.read(&id_at_end(&key, hash.len())?)? else { continue };
-                let same = first.idempotency_key == row.idempotency_key
-                    && first.principal == row.principal
-                    && first.request.tool == row.request.tool
-                    && !first.is_expired(self.now);
-                if same {
+                if is_first_of(&first, &row, self.now) {
                     return match same_request(&first, &row) {
                         true => Ok(Created { row: first, existed: true }),
                         false => Err(StoreError::Conflict),
@@ -265,11 +266,17 @@ impl<T: Tables> Transaction<'_, T> {
 
     pub(super) fn claim(
         &mut self,
+        wanted: &Wanted,
         lease: Duration,
         limit: usize,
     ) -> Result<Vec<TaskRow>, StoreError> {
         let mut claimed = Vec::new();
-        for key in self.due(limit)? {
+        // Which of them are wanted is seen in the rows only.
+        let seen = if wanted.names().is_some() { usize::MAX } else { limit };
+        for key in self.due(seen)? {
+            if claimed.len() == limit {
+                break;
+            }
             let id = id_at_end(&key, 9)?;
             let old = match self.read(&id) {
                 Ok(Some(old)) => old,
@@ -279,6 +286,9 @@ impl<T: Tables> Transaction<'_, T> {
                     continue;
                 }
             };
+            if !wanted.wants(&old, self.now) {
+                continue;
+            }
             let mut row = old.clone();
             match row.claim(self.now, lease) {
                 Claim::Taken => {
@@ -385,18 +395,16 @@ impl<T: Tables> Transaction<'_, T> {
     /// key, that is. The first time, it leaves the mark by which it is known later.
     pub(super) fn check_codec(&mut self) -> Result<(), StoreError> {
         let id = TaskId::parse(CHECK_ID).ok_or_else(|| StoreError::unavailable("no mark"))?;
-        match self.tables.get(Table::Keys, CHECK_KEY)? {
-            Some(mark) => match self.codec.decode(&id, mark) {
-                Ok(mark) if mark == CHECK_KEY => Ok(()),
-                _ => Err(StoreError::unavailable(
-                    "it is encrypted with a key that was not given, or not at all",
-                )),
-            },
-            None => {
-                let mark = self.codec.encode(&id, CHECK_KEY.to_vec())?;
-                self.tables.put(Table::Keys, CHECK_KEY, &mark)
-            }
+        if let Some(mark) = self.tables.get(Table::Keys, CHECK_KEY)?
+            && !self.codec.decode(&id, mark).is_ok_and(|mark| mark == CHECK_KEY)
+        {
+            return Err(StoreError::unavailable(
+                "it is encrypted with a key that was not given, or not at all",
+            ));
         }
+        // Anew each time, with the current key: an old one can be retired once no task needs it.
+        let mark = self.codec.encode(&id, CHECK_KEY.to_vec())?;
+        self.tables.put(Table::Keys, CHECK_KEY, &mark)
     }
 
     /// Ends all leases: for a store that only this process can have open, when it opens it.
@@ -416,8 +424,16 @@ impl<T: Tables> Transaction<'_, T> {
     }
 }
 
+/// Whether `first` is the task that the key of `row` means.
+pub(super) fn is_first_of(first: &TaskRow, row: &TaskRow, now: Timestamp) -> bool {
+    first.idempotency_key == row.idempotency_key
+        && first.principal == row.principal
+        && first.request.tool == row.request.tool
+        && !first.is_expired(now)
+}
+
 /// Whether a repeated request is the same: the arguments count, `_meta` (trace ids, say) does not.
-fn same_request(first: &TaskRow, second: &TaskRow) -> bool {
+pub(super) fn same_request(first: &TaskRow, second: &TaskRow) -> bool {
     let essence = |row: &TaskRow| {
         let params: Option<BTreeMap<String, RawJson>> = row.request.params.parse().ok();
         params.map(|mut params| {

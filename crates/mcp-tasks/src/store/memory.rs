@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -10,8 +10,10 @@ use mcp_core::RawJson;
 use mcp_core::protocol::InputRequest;
 
 use super::engine::{MAX_ROW, News, Plain, Table, Tables, Transaction};
+use super::view::Views;
 use super::{
     Clock, Created, Ended, Hold, Hub, NewTask, StoreError, SystemClock, TaskId, TaskRow, TaskStore,
+    TaskView, Wanted,
 };
 
 /// Keeps tasks in memory: they end with the process. For tests, and for servers that say so.
@@ -34,7 +36,8 @@ use super::{
 /// # Ok(()) }
 /// ```
 pub struct MemoryStore {
-    tables: Mutex<Sorted>,
+    /// One lock for both: a view is never older than its row.
+    kept: Mutex<(Sorted, Views)>,
     hub: Hub,
     clock: Box<dyn Clock>,
     max_row: usize,
@@ -87,7 +90,7 @@ impl MemoryStore {
     /// An empty store with a clock of its own.
     pub fn with_clock(clock: impl Clock) -> Self {
         Self {
-            tables: Mutex::default(),
+            kept: Mutex::default(),
             hub: Hub::default(),
             clock: Box::new(clock),
             max_row: MAX_ROW,
@@ -107,14 +110,18 @@ impl MemoryStore {
     ) -> Result<R, StoreError> {
         let mut news = News::default();
         let result = {
-            let mut tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
-            run(&mut Transaction {
-                tables: &mut tables,
+            let (tables, views) = &mut *self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+            let result = run(&mut Transaction {
+                tables,
                 codec: &Plain,
                 now: self.clock.now(),
                 max_row: self.max_row,
                 news: &mut news,
-            })
+            });
+            for (id, row) in &news.written {
+                views.written(id, row.as_ref().map(|(row, _)| row.revision));
+            }
+            result
         };
         if result.is_ok() {
             for id in &news.changed {
@@ -135,8 +142,13 @@ impl TaskStore for MemoryStore {
         self.transact(|transaction| transaction.create(id, task))
     }
 
-    async fn claim(&self, lease: Duration, limit: usize) -> Result<Vec<TaskRow>, StoreError> {
-        self.transact(|transaction| transaction.claim(lease, limit))
+    async fn claim(
+        &self,
+        wanted: &Wanted,
+        lease: Duration,
+        limit: usize,
+    ) -> Result<Vec<TaskRow>, StoreError> {
+        self.transact(|transaction| transaction.claim(wanted, lease, limit))
     }
 
     async fn heartbeat(
@@ -187,6 +199,24 @@ impl TaskStore for MemoryStore {
 
     async fn get(&self, id: &TaskId, principal: Option<&str>) -> Result<TaskRow, StoreError> {
         self.transact(|transaction| transaction.get(id, principal))
+    }
+
+    async fn view(
+        &self,
+        id: &TaskId,
+        principal: Option<&str>,
+    ) -> Result<Arc<TaskView>, StoreError> {
+        let now = self.clock.now();
+        let (tables, views) = &mut *self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(view) = views.get(id) {
+            let found = view.is_visible_to(principal, now).then(|| Arc::clone(view));
+            return found.ok_or(StoreError::NotFound);
+        }
+        let news = &mut News::default();
+        let transaction = Transaction { tables, codec: &Plain, now, max_row: self.max_row, news };
+        let view = Arc::new(TaskView::of(&transaction.get(id, principal)?)?);
+        views.put(id, &view);
+        Ok(view)
     }
 
     async fn sweep(&self, limit: usize) -> Result<usize, StoreError> {

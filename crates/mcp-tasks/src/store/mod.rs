@@ -7,6 +7,7 @@
 //! |---|---|
 //! | [`MemoryStore`] | tests, and servers whose tasks may die with them |
 //! | `EmbeddedStore` (feature `embedded`) | one machine: one file, every change synced to disk |
+//! | `PostgresStore` (feature `postgres`) | many machines that share a database |
 //!
 //! An implementation shows that it keeps the contract with the suite in `mcp-testkit` (feature `tasks`).
 
@@ -14,16 +15,21 @@ mod clock;
 #[cfg(feature = "embedded")]
 mod embedded;
 // What only stores that survive need is there for them alone.
-#[cfg_attr(not(feature = "embedded"), allow(dead_code))]
+#[cfg_attr(not(all(feature = "embedded", feature = "postgres")), allow(dead_code))]
 mod engine;
 mod error;
 mod hub;
 mod id;
+mod lately;
 mod memory;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod row;
-#[cfg(feature = "embedded")]
+#[cfg(any(feature = "embedded", feature = "postgres"))]
 mod sealed;
 mod time;
+mod view;
+mod wanted;
 
 pub use clock::{Clock, ManualClock, SystemClock};
 #[cfg(feature = "embedded")]
@@ -32,10 +38,15 @@ pub use error::StoreError;
 pub use hub::{Hub, Watcher};
 pub use id::TaskId;
 pub use memory::MemoryStore;
+#[cfg(feature = "postgres")]
+pub use postgres::{PostgresError, PostgresOptions, PostgresStore};
 pub use row::{Claim, Ended, NewTask, Phase, Question, Stale, TaskRequest, TaskRow};
 pub use time::Timestamp;
+pub use view::TaskView;
+pub use wanted::Wanted;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -83,9 +94,14 @@ pub trait TaskStore: Send + Sync + 'static {
     /// [`StoreError::Conflict`] if the key came with another request then, [`StoreError::TooLarge`].
     async fn create(&self, task: NewTask) -> Result<Created, StoreError>;
 
-    /// Takes up to `limit` tasks that wait for a worker, oldest first, or whose worker let its lease
-    /// of `lease` run out. Tasks whose attempts are used up become failed on the way.
-    async fn claim(&self, lease: Duration, limit: usize) -> Result<Vec<TaskRow>, StoreError>;
+    /// Takes up to `limit` of the `wanted` tasks that wait for a worker, oldest first, or whose worker
+    /// let its lease of `lease` run out. Tasks whose attempts are used up become failed on the way.
+    async fn claim(
+        &self,
+        wanted: &Wanted,
+        lease: Duration,
+        limit: usize,
+    ) -> Result<Vec<TaskRow>, StoreError>;
 
     /// Keeps a claimed task for another `lease`, and sets its status message if there is a new one.
     ///
@@ -158,9 +174,32 @@ pub trait TaskStore: Send + Sync + 'static {
     /// [`StoreError::NotFound`].
     async fn get(&self, id: &TaskId, principal: Option<&str>) -> Result<TaskRow, StoreError>;
 
+    /// The task as its client sees it.
+    ///
+    /// Clients ask for it again and again while nothing changes, so a store should not do more than it
+    /// must. One that only this process writes to may keep the view until the task's revision changes;
+    /// one that others write to, too, has to ask for the revision first. Without an implementation of
+    /// its own, a store reads the whole task and renders it each time.
+    ///
+    /// # Errors
+    /// As [`TaskStore::get`].
+    async fn view(
+        &self,
+        id: &TaskId,
+        principal: Option<&str>,
+    ) -> Result<Arc<TaskView>, StoreError> {
+        Ok(Arc::new(TaskView::of(&self.get(id, principal).await?)?))
+    }
+
     /// Forgets up to `limit` tasks that have outlived their ttl. Says how many.
     async fn sweep(&self, limit: usize) -> Result<usize, StoreError>;
 
     /// Where changes are told.
     fn hub(&self) -> &Hub;
+
+    /// Whether other processes may use it at the same time, which may have other tools. Workers then
+    /// claim the tasks of their own tools, and leave the others' to them.
+    fn is_shared(&self) -> bool {
+        false
+    }
 }

@@ -20,6 +20,7 @@ use mcp_core::RawJson;
 use mcp_core::protocol::{ErrorObject, InputRequest, JsonObject};
 use serde::{Deserialize, Serialize};
 
+use super::view::is_visible;
 use super::{Hold, TaskId, Timestamp};
 use crate::protocol::TaskStatus;
 
@@ -241,8 +242,7 @@ impl TaskRow {
     /// its id.
     #[must_use]
     pub fn is_visible_to(&self, principal: Option<&str>, now: Timestamp) -> bool {
-        !self.is_expired(now)
-            && self.principal.as_deref().is_none_or(|owner| Some(owner) == principal)
+        is_visible(self.principal.as_deref(), self.expires_at(), principal, now)
     }
 
     /// The right to write that the last claim gave.

@@ -7,7 +7,7 @@ use mcp_core::RawJson;
 use mcp_core::protocol::{ElicitRequestUrlParams, ErrorObject, InputRequest, JsonObject};
 use mcp_tasks::protocol::TaskStatus;
 use mcp_tasks::store::{
-    Ended, NewTask, Phase, StoreError, TaskId, TaskRequest, TaskRow, TaskStore,
+    Ended, NewTask, Phase, StoreError, TaskId, TaskRequest, TaskRow, TaskStore, Wanted,
 };
 use serde_json::json;
 
@@ -24,6 +24,7 @@ pub(super) const ALL: &[(&str, Check)] = &[
     ("another principal finds nothing", |h| Box::pin(foreign(h))),
     ("unknown tasks are not found", |h| Box::pin(unknown(h))),
     ("tasks are claimed once, oldest first, up to the limit", |h| Box::pin(claimed(h))),
+    ("tasks of other tools and versions are left to others, for a while", |h| Box::pin(wanted(h))),
     ("a heartbeat keeps a lease", |h| Box::pin(heartbeat(h))),
     ("questions park a task until all are answered", |h| Box::pin(asked(h))),
     ("a key of a question is never used again", |h| Box::pin(keys(h))),
@@ -76,7 +77,7 @@ fn answers(of: &[(&str, &str)]) -> BTreeMap<String, RawJson> {
 
 /// Claims the only task there is.
 pub(super) async fn claim_one(store: &dyn TaskStore) -> Result<TaskRow, Problem> {
-    let mut claimed = store.claim(LEASE, 10).await?;
+    let mut claimed = store.claim(&Wanted::all(), LEASE, 10).await?;
     match (claimed.pop(), claimed.len()) {
         (Some(row), 0) => Ok(row),
         (_, more) => Err(Problem(format!("one task should be there to claim, not {more}"))),
@@ -208,7 +209,7 @@ async fn unknown(harness: &dyn TaskStoreHarness) -> Result<bool, Problem> {
     let hold = mcp_tasks::store::Hold { id, fence: 1 };
     ensure_matches!(store.heartbeat(&hold, LEASE, None).await, Err(StoreError::Stale));
     ensure_matches!(store.finish(&hold, result("x")?).await, Err(StoreError::Stale));
-    ensure!(store.claim(LEASE, 10).await?.is_empty(), "an empty store has work");
+    ensure!(store.claim(&Wanted::all(), LEASE, 10).await?.is_empty(), "an empty store has work");
     ensure!(store.sweep(10).await? == 0, "an empty store has something to sweep");
     Ok(true)
 }
@@ -220,16 +221,50 @@ async fn claimed(harness: &dyn TaskStoreHarness) -> Result<bool, Problem> {
         ids.push(store.create(task()).await?.row.id);
         harness.pass(Duration::from_millis(10)).await;
     }
-    ensure!(store.claim(LEASE, 0).await?.is_empty(), "a claim of nothing got something");
-    let first = store.claim(LEASE, 2).await?;
-    let second = store.claim(LEASE, 10).await?;
+    ensure!(
+        store.claim(&Wanted::all(), LEASE, 0).await?.is_empty(),
+        "a claim of nothing got something"
+    );
+    let first = store.claim(&Wanted::all(), LEASE, 2).await?;
+    let second = store.claim(&Wanted::all(), LEASE, 10).await?;
     let got: Vec<_> = first.iter().chain(&second).map(|row| row.id.clone()).collect();
     ensure!(first.len() == 2 && got == ids, "claimed {got:?} of {ids:?}");
-    ensure!(store.claim(LEASE, 10).await?.is_empty(), "a task was claimed twice");
+    ensure!(store.claim(&Wanted::all(), LEASE, 10).await?.is_empty(), "a task was claimed twice");
     for row in first {
         ensure!(row.fence == 1 && row.attempt == 1, "{row:?}");
         ensure!(store.get(&row.id, None).await?.status() == TaskStatus::Working, "{row:?}");
     }
+    Ok(true)
+}
+
+async fn wanted(harness: &dyn TaskStoreHarness) -> Result<bool, Problem> {
+    let store = harness.fresh().await;
+    let mut newer = task();
+    newer.request.version = Some("2".to_owned());
+    let other = store.create(task()).await?.row.id;
+    let newer = store.create(newer).await?.row.id;
+    harness.pass(Duration::from_millis(10)).await;
+    let own = store.create(NewTask::new(request("own"))).await?.row.id;
+    let patience = LEASE * 3;
+    let wanted = Wanted::tools([("own", None), ("t", Some("2")), ("gone", None)], patience);
+    let claimed = async |limit| {
+        let rows = store.claim(&wanted, LEASE, limit).await?;
+        Ok::<_, Problem>(rows.into_iter().map(|row| row.id).collect::<Vec<_>>())
+    };
+    let first = claimed(1).await?;
+    ensure!(
+        first == [newer.clone()],
+        "the oldest that is wanted is {newer}, claimed was {first:?}"
+    );
+    let second = claimed(10).await?;
+    ensure!(second == [own.clone()], "only {own} is wanted, claimed was {second:?}");
+    ensure!(claimed(10).await?.is_empty(), "another's task was claimed at once");
+    harness.pass(patience + Duration::from_millis(1)).await;
+    let late = claimed(10).await?;
+    ensure!(
+        late.len() == 3 && late.contains(&other),
+        "what nobody takes is everybody's, and leases that are over are; claimed was {late:?}"
+    );
     Ok(true)
 }
 
@@ -240,7 +275,7 @@ async fn heartbeat(harness: &dyn TaskStoreHarness) -> Result<bool, Problem> {
     for step in 0..4 {
         harness.pass(LEASE * 3 / 4).await;
         store.heartbeat(&hold, LEASE, Some(format!("step {step}"))).await?;
-        ensure!(store.claim(LEASE, 10).await?.is_empty(), "a live lease was taken");
+        ensure!(store.claim(&Wanted::all(), LEASE, 10).await?.is_empty(), "a live lease was taken");
     }
     let row = store.get(&hold.id, None).await?;
     ensure!(row.status_message.as_deref() == Some("step 3"), "{row:?}");
@@ -261,11 +296,14 @@ async fn asked(harness: &dyn TaskStoreHarness) -> Result<bool, Problem> {
     ensure_matches!(store.heartbeat(&hold, LEASE, None).await, Err(StoreError::Stale));
     // However long it takes.
     harness.pass(LEASE * 100).await;
-    ensure!(store.claim(LEASE, 10).await?.is_empty(), "a parked task was claimed");
+    ensure!(store.claim(&Wanted::all(), LEASE, 10).await?.is_empty(), "a parked task was claimed");
     ensure!(store.answer(&id, None, answers(&[("a", "1")])).await? == 1, "not taken");
     let row = store.get(&id, None).await?;
     ensure!(row.status() == TaskStatus::InputRequired && open_questions(&row) == ["b"], "{row:?}");
-    ensure!(store.claim(LEASE, 10).await?.is_empty(), "claimed with an open question");
+    ensure!(
+        store.claim(&Wanted::all(), LEASE, 10).await?.is_empty(),
+        "claimed with an open question"
+    );
     ensure!(store.answer(&id, None, answers(&[("b", "2")])).await? == 1, "not taken");
     ensure!(store.get(&id, None).await?.status() == TaskStatus::Working, "still waiting");
     let row = claim_one(&*store).await?;
@@ -396,7 +434,10 @@ async fn cancelled(harness: &dyn TaskStoreHarness) -> Result<bool, Problem> {
         ensure!(status == TaskStatus::Cancelled, "{status}");
     }
     harness.pass(LEASE * 2).await;
-    ensure!(store.claim(LEASE, 10).await?.is_empty(), "a cancelled task was claimed");
+    ensure!(
+        store.claim(&Wanted::all(), LEASE, 10).await?.is_empty(),
+        "a cancelled task was claimed"
+    );
     Ok(true)
 }
 
@@ -421,7 +462,7 @@ async fn terminal(harness: &dyn TaskStoreHarness) -> Result<bool, Problem> {
         ensure_matches!(store.discard(&hold, "a").await, Err(StoreError::Stale));
         store.cancel(&id, None).await?;
         store.answer(&id, None, answers(&[("a", "x")])).await?;
-        ensure!(store.claim(LEASE, 10).await?.is_empty(), "claimed after its end");
+        ensure!(store.claim(&Wanted::all(), LEASE, 10).await?.is_empty(), "claimed after its end");
         let now = store.get(&id, None).await?;
         ensure!(now == row, "{row:?} became {now:?}");
     }
@@ -505,7 +546,7 @@ async fn told(harness: &dyn TaskStoreHarness) -> Result<bool, Problem> {
     let id = store.create(task()).await?.row.id;
     let other = store.create(task()).await?.row.id;
     let mut watcher = watching.hub().watch([id.clone()]);
-    let claimed = store.claim(LEASE, 10).await?;
+    let claimed = store.claim(&Wanted::all(), LEASE, 10).await?;
     for row in claimed {
         store.heartbeat(&row.hold(), LEASE, Some("half".to_owned())).await?;
         if row.id == id {
@@ -554,7 +595,10 @@ async fn too_large(harness: &dyn TaskStoreHarness) -> Result<bool, Problem> {
     let mut new = task();
     new.request.params = large.clone();
     ensure_matches!(store.create(new).await, Err(StoreError::TooLarge { .. }));
-    ensure!(store.claim(LEASE, 10).await?.is_empty(), "a task that was refused is there");
+    ensure!(
+        store.claim(&Wanted::all(), LEASE, 10).await?.is_empty(),
+        "a task that was refused is there"
+    );
     let id = store.create(task()).await?.row.id;
     let hold = claim_one(&*store).await?.hold();
     let kept = store.checkpoint(&hold, "k", large.clone()).await;

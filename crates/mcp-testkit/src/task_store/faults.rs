@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mcp_tasks::protocol::TaskStatus;
-use mcp_tasks::store::{Phase, StoreError, TaskStore};
+use mcp_tasks::store::{Phase, StoreError, TaskStore, Wanted};
 use serde_json::json;
 
 use super::checks::{LEASE, claim_one, question, result, task};
@@ -29,7 +29,10 @@ async fn taken_over(harness: &dyn TaskStoreHarness) -> Result<bool, Problem> {
     store.create(task()).await?;
     let first = claim_one(&*store).await?;
     harness.pass(LEASE - Duration::from_millis(100)).await;
-    ensure!(other.claim(LEASE, 10).await?.is_empty(), "taken before its lease was over");
+    ensure!(
+        other.claim(&Wanted::all(), LEASE, 10).await?.is_empty(),
+        "taken before its lease was over"
+    );
     harness.pass(Duration::from_millis(200)).await;
     let second = claim_one(&*other).await?;
     ensure!(second.id == first.id && second.fence > first.fence, "{second:?}");
@@ -69,7 +72,7 @@ async fn late(harness: &dyn TaskStoreHarness) -> Result<bool, Problem> {
     let hold = claim_one(&*store).await?.hold();
     harness.pass(LEASE * 5).await;
     store.heartbeat(&hold, LEASE, None).await?;
-    ensure!(store.claim(LEASE, 10).await?.is_empty(), "the lease was not renewed");
+    ensure!(store.claim(&Wanted::all(), LEASE, 10).await?.is_empty(), "the lease was not renewed");
     store.finish(&hold, result("late")?).await?;
     Ok(true)
 }
@@ -82,7 +85,7 @@ async fn poison(harness: &dyn TaskStoreHarness) -> Result<bool, Problem> {
         ensure!(row.attempt == attempt, "{row:?}");
         harness.pass(LEASE * 2).await;
     }
-    ensure!(store.claim(LEASE, 10).await?.is_empty(), "run a fourth time");
+    ensure!(store.claim(&Wanted::all(), LEASE, 10).await?.is_empty(), "run a fourth time");
     let row = store.get(&id, None).await?;
     ensure_matches!(&row.phase, Phase::Failed { error } if error.code == -32603);
     ensure!(row.status_message.is_some(), "no word on why");
@@ -103,7 +106,7 @@ async fn many(harness: &dyn TaskStoreHarness) -> Result<bool, Problem> {
         workers.spawn(async move {
             let mut done = Vec::new();
             loop {
-                let claimed = store.claim(LEASE, 3).await?;
+                let claimed = store.claim(&Wanted::all(), LEASE, 3).await?;
                 if claimed.is_empty() {
                     return Ok::<_, Problem>(done);
                 }
@@ -181,7 +184,7 @@ async fn restarted(harness: &dyn TaskStoreHarness) -> Result<bool, Problem> {
     let done = store.create(task()).await?.row.id;
     let running = store.create(task()).await?.row.id;
     let mut dead = None;
-    for row in store.claim(LEASE, 10).await? {
+    for row in store.claim(&Wanted::all(), LEASE, 10).await? {
         if row.id == parked {
             store.checkpoint(&row.hold(), "step", json!(1).into()).await?;
             store.ask(&row.hold(), [("a".to_owned(), question("?"))].into()).await?;
@@ -204,7 +207,7 @@ async fn restarted(harness: &dyn TaskStoreHarness) -> Result<bool, Problem> {
     }
     ensure!(store.create(new).await?.existed, "the idempotency key was forgotten");
     harness.pass(LEASE * 2).await;
-    let claimed = store.claim(LEASE, 10).await?;
+    let claimed = store.claim(&Wanted::all(), LEASE, 10).await?;
     let ids: BTreeSet<_> = claimed.iter().map(|row| row.id.clone()).collect();
     ensure!(ids == [queued.id, running].into(), "claimed {ids:?}");
     if let Some(dead) = dead {

@@ -224,6 +224,8 @@ pub struct Appended {
     pub index: u64,
     /// The digest of its entry, which inclusion proofs are of.
     pub digest: Digest,
+    /// The digest of the entry before, or of the log's header.
+    pub after: Digest,
     /// Whether it has reached the disk; see [`SyncPolicy`].
     pub durable: bool,
 }
@@ -305,8 +307,9 @@ impl ReceiptLog {
             if receipt.as_bytes().len() > MAX_RECEIPT {
                 return Err(LogError::ReceiptTooLong { limit: MAX_RECEIPT });
             }
-            head = entry::write(&mut lines, &head, index, receipt.as_str());
-            appended.push(Appended { index, digest: head, durable: false });
+            let after = head;
+            head = entry::write(&mut lines, &after, index, receipt.as_str());
+            appended.push(Appended { index, digest: head, after, durable: false });
             index += 1;
         }
         self.write(&lines)?;

@@ -6,9 +6,10 @@ mod tables;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use mcp_core::RawJson;
@@ -20,10 +21,15 @@ pub use self::options::{EmbeddedError, EmbeddedOptions};
 use self::recent::Recent;
 use self::tables::{DUE, EXPIRY, KEYS, Open, ROWS, Snapshot};
 use super::engine::{News, Transaction};
-use super::{Created, Ended, Hold, Hub, NewTask, StoreError, TaskId, TaskRow, TaskStore};
+use super::{
+    Created, Ended, Hold, Hub, NewTask, StoreError, TaskId, TaskRow, TaskStore, TaskView, Wanted,
+};
 
 /// As many calls share a commit, at most.
 const BATCH: usize = 256;
+/// As long a commit waits for calls to share it, if the last one was shared: little beside what a disk
+/// takes.
+const GATHER: Duration = Duration::from_micros(100);
 /// As many calls wait for a commit; more wait for their turn to wait.
 const QUEUE: usize = 1024;
 
@@ -67,6 +73,9 @@ struct Shared {
     options: EmbeddedOptions,
     hub: Hub,
     recent: Mutex<Recent>,
+    /// Whether tasks certainly waited for a worker at the last commit that had to do with it. When
+    /// they did not, a claim looks before it takes a place in the queue of writers.
+    queued: AtomicBool,
 }
 
 impl EmbeddedStore {
@@ -109,6 +118,7 @@ impl EmbeddedStore {
             options,
             hub: Hub::default(),
             recent: Mutex::default(),
+            queued: AtomicBool::new(true),
         });
         shared.prepare().map_err(|source| EmbeddedError::Content { path: path.clone(), source })?;
         let (jobs, queue) = mpsc::channel(QUEUE);
@@ -176,14 +186,11 @@ impl Shared {
 
     /// The writer: until the store is dropped.
     fn write(&self, mut queue: mpsc::Receiver<Job>) {
-        let mut batch = Vec::new();
+        let (mut batch, mut before) = (Vec::new(), 1);
         while let Some(first) = queue.blocking_recv() {
             batch.push(first);
-            while batch.len() < BATCH
-                && let Ok(next) = queue.try_recv()
-            {
-                batch.push(next);
-            }
+            gather(&mut queue, &mut batch, before);
+            before = batch.len();
             let mut done = Vec::with_capacity(batch.len());
             let committed = self.commit(|transaction| {
                 done.extend(batch.drain(..).map(|job| job(transaction)));
@@ -216,6 +223,7 @@ impl Shared {
                     self.hub.tell(id);
                 }
                 if news.work {
+                    self.queued.store(true, Ordering::Release);
                     self.hub.tell_work();
                 }
                 Ok(result)
@@ -223,7 +231,7 @@ impl Shared {
             Err(error) => {
                 tracing::error!(%error, "a task store failed");
                 // Whether the change was made is not known.
-                self.recent().0.clear();
+                self.recent().clear();
                 // The library wants a database that has failed to be opened anew.
                 *self.database.write().unwrap_or_else(PoisonError::into_inner) = None;
                 Err(error)
@@ -303,6 +311,20 @@ impl Shared {
     }
 }
 
+/// Takes what waits, too. Where as many as last time are not there yet, it waits for them a little:
+/// those that the last commit released together mostly come back together, and a commit for the
+/// first of them alone would make all others wait for two. A caller that is alone never waits.
+fn gather(queue: &mut mpsc::Receiver<Job>, batch: &mut Vec<Job>, before: usize) {
+    let start = Instant::now();
+    while batch.len() < BATCH {
+        match queue.try_recv() {
+            Ok(next) => batch.push(next),
+            Err(_) if batch.len() < before && start.elapsed() < GATHER => std::thread::yield_now(),
+            Err(_) => return,
+        }
+    }
+}
+
 fn closed() -> StoreError {
     StoreError::unavailable("the file could not be opened anew")
 }
@@ -314,12 +336,32 @@ impl TaskStore for EmbeddedStore {
         self.transact(move |transaction| transaction.create(id, task)).await
     }
 
-    async fn claim(&self, lease: Duration, limit: usize) -> Result<Vec<TaskRow>, StoreError> {
+    async fn claim(
+        &self,
+        wanted: &Wanted,
+        lease: Duration,
+        limit: usize,
+    ) -> Result<Vec<TaskRow>, StoreError> {
         // Most claims find nothing, and need no place in the queue of writers.
-        if limit == 0 || !self.look(|transaction| transaction.has_due()).await? {
+        let shared = &self.shared;
+        if limit == 0 {
             return Ok(Vec::new());
         }
-        self.transact(move |transaction| transaction.claim(lease, limit)).await
+        if !shared.queued.load(Ordering::Acquire)
+            && !self.look(|transaction| transaction.has_due()).await?
+        {
+            return Ok(Vec::new());
+        }
+        let (shared, wanted) = (Arc::clone(shared), wanted.clone());
+        self.transact(move |transaction| {
+            let claimed = transaction.claim(&wanted, lease, limit)?;
+            if claimed.len() < limit {
+                // By the writer, before it tells what the same commit or a later one brings.
+                shared.queued.store(false, Ordering::Release);
+            }
+            Ok(claimed)
+        })
+        .await
     }
 
     async fn heartbeat(
@@ -378,12 +420,49 @@ impl TaskStore for EmbeddedStore {
     }
 
     async fn get(&self, id: &TaskId, principal: Option<&str>) -> Result<TaskRow, StoreError> {
-        if let Some(row) = self.shared.recent().0.get(id) {
+        let recent = self.shared.recent().row(id);
+        if let Some(row) = recent {
             let visible = row.is_visible_to(principal, self.shared.options.clock.now());
-            return visible.then(|| row.clone()).ok_or(StoreError::NotFound);
+            // Cloned outside the lock.
+            return visible.then(|| Arc::unwrap_or_clone(row)).ok_or(StoreError::NotFound);
         }
         let (id, principal) = (id.clone(), principal.map(str::to_owned));
         self.look(move |transaction| transaction.get(&id, principal.as_deref())).await
+    }
+
+    async fn view(
+        &self,
+        id: &TaskId,
+        principal: Option<&str>,
+    ) -> Result<Arc<TaskView>, StoreError> {
+        let shared = &self.shared;
+        let (view, row, commits) = {
+            let recent = shared.recent();
+            let view = recent.view(id);
+            let row = if view.is_none() { recent.row(id) } else { None };
+            (view, row, recent.commits())
+        };
+        let view = match (view, row) {
+            (Some(view), _) => view,
+            (None, Some(row)) => {
+                let view = Arc::new(TaskView::of(&row)?);
+                shared.recent().put_view(id, &view, commits);
+                view
+            }
+            (None, None) => {
+                let (id, principal) = (id.clone(), principal.map(str::to_owned));
+                let keeper = Arc::clone(shared);
+                let look = move |transaction: &Transaction<'_, Snapshot>| {
+                    let row = transaction.get(&id, principal.as_deref())?;
+                    let view = Arc::new(TaskView::of(&row)?);
+                    keeper.recent().put_view(&id, &view, commits);
+                    Ok(view)
+                };
+                self.look(look).await?
+            }
+        };
+        let visible = view.is_visible_to(principal, shared.options.clock.now());
+        visible.then_some(view).ok_or(StoreError::NotFound)
     }
 
     async fn sweep(&self, limit: usize) -> Result<usize, StoreError> {
@@ -398,11 +477,8 @@ impl TaskStore for EmbeddedStore {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::panic)]
 mod tests {
-    use std::io;
-    use std::sync::Mutex;
-    use std::sync::atomic::{AtomicBool, Ordering};
-
     use redb::StorageBackend;
+    use std::io;
 
     use super::*;
     use crate::store::TaskRequest;
@@ -476,7 +552,13 @@ mod tests {
             Box::new(move || Database::builder().create_with_backend(opened.clone()));
         let store = EmbeddedStore::start("disk".into(), opener, EmbeddedOptions::new()).unwrap();
         let before = store.create(task()).await.unwrap().row;
-        let hold = store.claim(Duration::from_secs(60), 1).await.unwrap().pop().unwrap().hold();
+        let hold = store
+            .claim(&Wanted::all(), Duration::from_secs(60), 1)
+            .await
+            .unwrap()
+            .pop()
+            .unwrap()
+            .hold();
         for _ in 0..3 {
             disk.full.store(true, Ordering::SeqCst);
             for _ in 0..3 {
@@ -491,7 +573,10 @@ mod tests {
             store.create(task()).await.unwrap();
         }
         // Three of those that were refused must not have come in.
-        assert_eq!(store.claim(Duration::from_secs(60), 100).await.unwrap().len(), 3);
+        assert_eq!(
+            store.claim(&Wanted::all(), Duration::from_secs(60), 100).await.unwrap().len(),
+            3
+        );
         store
             .finish(&hold, Ended::Failed(mcp_core::protocol::ErrorObject::new(-32603, "x")))
             .await

@@ -1,0 +1,17 @@
+//! The extension `dev.mcp-ext/healthcare`: health records for models, with purpose, labels, citations and receipts.
+//!
+//! `SPEC.md` in this crate is the specification. [`protocol`] has its types, [`server`] and [`client`] the two sides, [`audit`] what
+//! each access leaves.
+
+pub mod audit;
+pub mod client;
+pub mod protocol;
+mod record;
+pub mod server;
+
+pub use record::{Record, RecordError};
+
+use mcp_core::extension::ExtensionId;
+
+/// The extension's identifier.
+pub const ID: ExtensionId = ExtensionId::new("dev.mcp-ext/healthcare");

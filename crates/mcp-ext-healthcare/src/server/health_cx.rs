@@ -1,0 +1,240 @@
+//! What a handler of a tool that touches records has in hand.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use mcp_core::server::{Cx, FromCall, HandlerError, Needs};
+use mcp_core::{Error, RawJson};
+use mcp_trust::digest::Digest;
+use mcp_trust::label::Join;
+
+use super::disclosure::Disclosure;
+use super::policy::Access;
+use super::seams::{Records, SourceError};
+use super::{Healthcare, Shared};
+use crate::protocol::{
+    Citation, Context, DenialCode, Label, Minimize, Reference, ToolMetadata, Withheld,
+};
+use crate::record::Record;
+
+/// One call, as the layer and the handler share it.
+pub(crate) struct Call {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) cx: Cx,
+    pub(crate) access: Access,
+    pub(crate) minimize: Minimize,
+    pub(crate) tool: Arc<ToolMetadata>,
+    /// The method by which everything is de-identified before it is given.
+    pub(crate) deid: Option<usize>,
+    pub(crate) state: Mutex<State>,
+}
+
+/// What a call has come to so far.
+pub(crate) struct State {
+    pub(crate) label: Label,
+    pub(crate) citations: Vec<Citation>,
+    pub(crate) withheld: BTreeSet<Withheld>,
+    pub(crate) truncated: bool,
+    pub(crate) given: u64,
+    pub(crate) bytes: u64,
+    pub(crate) records: BTreeSet<String>,
+    pub(crate) patients: BTreeSet<Reference>,
+    pub(crate) query: Option<String>,
+    pub(crate) denial: Option<DenialCode>,
+    /// Whether the denied call can be asked for in an emergency.
+    pub(crate) offer: bool,
+    /// Texts for the caller that hold nothing of a request or a record, since they stand in the program.
+    pub(crate) told: Vec<&'static str>,
+    /// What a [`Disclosed`](super::Disclosed) became.
+    pub(crate) returned: Option<Digest>,
+}
+
+impl Call {
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    pub(crate) fn new() -> Self {
+        Self {
+            label: Label::nothing(),
+            citations: Vec::new(),
+            withheld: BTreeSet::new(),
+            truncated: false,
+            given: 0,
+            bytes: 0,
+            records: BTreeSet::new(),
+            patients: BTreeSet::new(),
+            query: None,
+            denial: None,
+            offer: false,
+            told: Vec::new(),
+            returned: None,
+        }
+    }
+
+    pub(crate) fn raise(&mut self, label: &Label) {
+        self.label.raise(label);
+    }
+}
+
+/// Why a tool that touches records has no result. Made by a [`HealthCx`], and shown to the caller as what it is: its text
+/// stands in the program and holds nothing of a request or a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct HealthError(&'static str);
+
+/// A record that nobody has decided on yet. What it holds can be seen when it was
+/// [added](Disclosure::add) to what the call gives.
+pub struct Unreleased(pub(crate) Record);
+
+impl From<Record> for Unreleased {
+    fn from(record: Record) -> Self {
+        Self(record)
+    }
+}
+
+/// A call of a tool that touches records: for whom, for what, and the way to records.
+///
+/// ```
+/// use mcp_core::server::Args;
+/// use mcp_ext_healthcare::server::{Disclosed, HealthCx, HealthError};
+///
+/// #[derive(serde::Deserialize, schemars::JsonSchema)]
+/// struct Read {
+///     /// Such as `Observation/7`.
+///     reference: String,
+/// }
+///
+/// async fn read(health: HealthCx, Args(read): Args<Read>) -> Result<Disclosed, HealthError> {
+///     let mut disclosure = health.disclosure();
+///     let reference = read.reference.parse().map_err(|_| health.tell("no such form of reference"))?;
+///     if let Some(record) = health.read(&reference).await? {
+///         disclosure.add(record);
+///     }
+///     disclosure.records()
+/// }
+/// # let _ = read;
+/// ```
+#[derive(Clone)]
+pub struct HealthCx {
+    pub(crate) call: Arc<Call>,
+}
+
+impl HealthCx {
+    /// For whom the call is, if the host said so.
+    #[must_use]
+    pub fn context(&self) -> Option<&Context> {
+        self.call.access.context.as_ref()
+    }
+
+    /// The patient that the call is confined to. Nothing outside of this patient's compartment is given, whatever is
+    /// asked for; a tool that knows it asks for less.
+    #[must_use]
+    pub fn patient(&self) -> Option<&Reference> {
+        self.call.access.patient()
+    }
+
+    /// For what purpose, a code of HL7 v3 *ActReason*. The reason in words is for the audit trail alone.
+    #[must_use]
+    pub fn purpose(&self) -> Option<&str> {
+        self.call.access.purpose.as_ref().map(|purpose| purpose.code.as_str())
+    }
+
+    /// How little is enough. It is applied to each record; a tool that knows it asks for less.
+    #[must_use]
+    pub fn minimize(&self) -> &Minimize {
+        &self.call.minimize
+    }
+
+    /// Begins what the call gives.
+    #[must_use]
+    pub fn disclosure(&self) -> Disclosure {
+        Disclosure::new(Arc::clone(&self.call))
+    }
+
+    /// Reads a record from the [`Records`] of the extension.
+    ///
+    /// # Errors
+    /// If the extension has none, or they have no answer.
+    pub async fn read(&self, reference: &Reference) -> Result<Option<Unreleased>, HealthError> {
+        let found = self.source()?.read(reference).await;
+        found.map(|record| record.map(Unreleased)).map_err(|error| self.of_source(error))
+    }
+
+    /// Searches the [`Records`] of the extension. The parameters go into the audit event.
+    ///
+    /// # Errors
+    /// If the extension has none, or they have no answer; a parameter that they do not know denies the call
+    /// (`unknown_search_param`).
+    pub async fn search(
+        &self,
+        resource_type: &str,
+        parameters: &[(String, String)],
+    ) -> Result<Vec<Unreleased>, HealthError> {
+        let asked: Vec<String> =
+            parameters.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        self.note_query(&format!("{resource_type}?{}", asked.join("&")));
+        // One more than may be given, so that it is known whether there were more; what is withheld counts against it.
+        let limit = usize::try_from(self.call.shared.limits.max_resources).unwrap_or(usize::MAX);
+        let found = self.source()?.search(resource_type, parameters, limit.saturating_add(1)).await;
+        found
+            .map(|records| records.into_iter().map(Unreleased).collect())
+            .map_err(|error| self.of_source(error))
+    }
+
+    /// Says in the audit event what was searched for.
+    pub fn note_query(&self, query: &str) {
+        self.call.state().query = Some(query.to_owned());
+    }
+
+    /// Denies the call, with [`H.denial`](crate::protocol::Denial).
+    #[must_use]
+    pub fn deny(&self, code: DenialCode) -> HealthError {
+        let text = code.text();
+        self.call.state().denial.get_or_insert(code);
+        HealthError(text)
+    }
+
+    /// A failure that the model can mend. Its text stands in the program, so that it holds no value of an argument and
+    /// nothing of a record.
+    #[must_use]
+    pub fn tell(&self, text: &'static str) -> HealthError {
+        self.call.state().told.push(text);
+        HealthError(text)
+    }
+
+    fn source(&self) -> Result<&Arc<dyn Records>, HealthError> {
+        let none = || {
+            tracing::error!("a tool reads records, and the extension was given none");
+            self.of_source(SourceError::Unavailable)
+        };
+        self.call.shared.records.as_ref().ok_or_else(none)
+    }
+
+    fn of_source(&self, error: SourceError) -> HealthError {
+        match error {
+            SourceError::UnknownParameter => self.deny(DenialCode::UnknownSearchParam),
+            SourceError::Unavailable => self.tell("The source of records did not answer."),
+        }
+    }
+}
+
+impl FromCall for HealthCx {
+    fn from_call(cx: &Cx, _: &str) -> Result<Self, HandlerError> {
+        cx.call_value::<Self>().cloned().ok_or_else(|| {
+            tracing::error!("a handler takes HealthCx, and its tool was not said to touch records");
+            HandlerError::Protocol(Error::Internal)
+        })
+    }
+
+    fn describe(needs: &mut Needs) {
+        needs.extension::<Healthcare>();
+    }
+}
+
+/// JSON for a tool's structured result.
+pub(crate) fn raw<T: serde::Serialize + ?Sized>(value: &T) -> Result<RawJson, HealthError> {
+    RawJson::from_serialize(value).map_err(|_| HealthError("The tool failed."))
+}

@@ -1,0 +1,93 @@
+//! What the layer needs from others: where records are, whom they concern, how they are de-identified.
+
+use std::collections::BTreeSet;
+
+use async_trait::async_trait;
+
+use crate::protocol::{FreeText, Phi, Reference};
+use crate::record::Record;
+
+/// Whose compartments a record is in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Patients {
+    /// Nobody's: a code system, an organization.
+    Nobody,
+    /// These patients'.
+    Of(BTreeSet<Reference>),
+    /// It cannot be told. Such a record is withheld where a call is for one patient.
+    Unknown,
+}
+
+/// Tells whose compartments a record is in, by FHIR's *CompartmentDefinition* `patient`.
+pub trait Compartment: Send + Sync + 'static {
+    /// The patients whom the record, and what it contains, belongs to.
+    fn patients(&self, record: &Record) -> Patients;
+}
+
+/// Knows which elements FHIR makes mandatory.
+pub trait Definitions: Send + Sync + 'static {
+    /// The mandatory top-level elements of a type.
+    fn mandatory(&self, resource_type: &str) -> Vec<&str>;
+}
+
+/// Knows none.
+#[derive(Debug, Clone, Copy)]
+pub struct NoDefinitions;
+
+impl Definitions for NoDefinitions {
+    fn mandatory(&self, _: &str) -> Vec<&str> {
+        Vec::new()
+    }
+}
+
+/// A method of de-identification: SPEC.md, section 11.
+pub trait Deidentify: Send + Sync + 'static {
+    /// Its name, such as `safe-harbor`.
+    fn method(&self) -> &str;
+
+    /// The name of the key that its pseudonyms are made with.
+    fn key_id(&self) -> Option<String>;
+
+    /// What it does with free text. What only a program scrubbed stays labelled `identified` (DEI-3).
+    fn free_text(&self) -> FreeText;
+
+    /// What its results are, if free text was dropped: [`Phi::Deidentified`] or [`Phi::Limited`].
+    fn level(&self) -> Phi;
+
+    /// The record without what identifies; `None` if it cannot be made so, and must be withheld (DEI-4).
+    fn deidentify(&self, record: &Record) -> Option<Record>;
+}
+
+/// Why a source has no answer. It says nothing of what was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SourceError {
+    /// It cannot be reached, or failed.
+    #[error("the source of records failed")]
+    Unavailable,
+    /// It does not know a search parameter.
+    #[error("the source of records does not know a search parameter")]
+    UnknownParameter,
+}
+
+/// Where records are: a FHIR server, or a store in this process. It decides nothing: what it answers is checked record by
+/// record.
+#[async_trait]
+pub trait Records: Send + Sync + 'static {
+    /// A record; `None` if there is none.
+    ///
+    /// # Errors
+    /// If the source has no answer.
+    async fn read(&self, reference: &Reference) -> Result<Option<Record>, SourceError>;
+
+    /// The records of a type that fit all parameters (`code=8480-6`), not more than `limit`.
+    ///
+    /// # Errors
+    /// If the source has no answer, or does not know a parameter.
+    async fn search(
+        &self,
+        resource_type: &str,
+        parameters: &[(String, String)],
+        limit: usize,
+    ) -> Result<Vec<Record>, SourceError>;
+}
