@@ -171,7 +171,7 @@ def sign():
         "version": "1.0.0",
         "capabilities": {
             "streaming": False,
-            "extensions": [{"uri": "urn:x:y", "required": True, "params": {"b": 1.5e300, "a": [1, 0.1], "é": None}}],
+            "extensions": [{"uri": "urn:x:y", "required": True, "params": {"b": 1.5e300, "a": [1, 0.1], "é": True}}],
         },
         "defaultInputModes": ["text/plain"],
         "defaultOutputModes": ["text/plain"],
