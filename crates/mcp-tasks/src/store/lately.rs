@@ -48,6 +48,7 @@ impl<V> Lately<V> {
         }
     }
 
+    #[cfg(feature = "embedded")]
     pub(super) fn clear(&mut self) {
         *self = Self::new(self.count, self.bytes);
     }
