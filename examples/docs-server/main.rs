@@ -32,7 +32,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use mcp_core::Shutdown;
-use mcp_core::server::{BuildErrors, CacheHints, Server};
+use mcp_core::server::{CacheHints, Server, ServerBuilder};
 use mcp_core::transport::{StdioOptions, serve_stdio};
 use mcp_http::{HttpService, ServeOptions};
 use mcp_identity::serve::ServerCards;
@@ -85,8 +85,8 @@ fn options() -> Result<Options, lexopt::Error> {
     Ok(Options { folder: folder.ok_or("no folder is given")?, transport, identity })
 }
 
-/// The server over a library.
-fn server(library: &Arc<Library>) -> Result<Server, BuildErrors> {
+/// The server over a library, in the making.
+fn server(library: &Arc<Library>) -> ServerBuilder {
     let builder = Server::builder("docs-server", env!("CARGO_PKG_VERSION"))
         .title("Documents")
         .description("A folder of text and Markdown files.")
@@ -95,12 +95,11 @@ fn server(library: &Arc<Library>) -> Result<Server, BuildErrors> {
              relative to the served folder.",
         )
         .cache_lists(CacheHints::private(5_000))
-        .extension(ServerCards)
         .shared_state(Arc::clone(library))
         .resource_provider(resources::Files::new(Arc::clone(library)));
     let builder = tools::add(builder);
     let builder = prompts::add(builder);
-    resources::add(builder).build()
+    resources::add(builder)
 }
 
 #[tokio::main]
@@ -125,7 +124,11 @@ async fn main() -> ExitCode {
 async fn run(options: Options) -> Result<(), Box<dyn std::error::Error>> {
     let library = Arc::new(Library::open(&options.folder)?);
     eprintln!("docs-server: {} files in {}", library.len(), options.folder.display());
-    let server = server(&library)?;
+    let mut builder = server(&library);
+    if options.identity.is_some() {
+        builder = builder.extension(ServerCards);
+    }
+    let server = builder.build()?;
     let (trigger, shutdown) = Shutdown::new();
     tokio::spawn(watch::watch(library, server.handle(), shutdown.clone()));
     tokio::spawn(async move {

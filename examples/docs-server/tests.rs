@@ -36,7 +36,7 @@ impl Folder {
             std::os::unix::fs::symlink(around.path(), served.join("way")).unwrap();
         }
         let library = Arc::new(Library::open(&served).unwrap());
-        let server = server(&library).unwrap();
+        let server = server(&library).build().unwrap();
         Self { around, library, server }
     }
 

@@ -9,6 +9,7 @@ mod dependencies;
 mod evidence;
 mod failure;
 mod fuzz;
+mod identity;
 mod interop;
 mod peers;
 mod process;
@@ -38,6 +39,7 @@ cargo xtask <command>
   interop         our programs with those of the Python and TypeScript SDKs and FastMCP
                     --pair py-docs      only this pair     --controls-only   only theirs
                     --docs-server CMD, --tasks-server CMD, --rust-client CMD   other programs than ours
+  identity        our cards and signatures with the validators and A2A SDKs of Python and npm
   requirements    the ledger of the specification's demands, and whether the tests it names ran
                     --strict            what is only planned fails
                     --shape             only the form of the files
@@ -62,6 +64,7 @@ fn main() -> ExitCode {
         "test" => steps::command(arguments),
         "conformance" => conformance::command(arguments),
         "interop" => interop::command(arguments),
+        "identity" => identity::command(arguments),
         "requirements" => requirements::command(arguments),
         "schema" => schema::command(arguments),
         "deps" => dependencies::command(arguments),

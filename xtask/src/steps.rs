@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use crate::failure::{Failure, Result};
 use crate::{
-    code, conformance, dependencies, evidence, fuzz, interop, requirements, schema, testing, weight,
+    code, conformance, dependencies, evidence, fuzz, identity, interop, requirements, schema,
+    testing, weight,
 };
 
 /// One step.
@@ -31,6 +32,7 @@ const STEPS: &[Step] = &[
     Step { name: "schema",       about: "schema/ is what the crates say",                     run: schema::step,        by_default: true },
     Step { name: "conformance",  about: "the official suite, both sides",                     run: conformance::step,   by_default: true },
     Step { name: "interop",      about: "clients and servers of other SDKs",                  run: interop::step,       by_default: true },
+    Step { name: "identity",     about: "cards and signatures with the libraries of others",   run: identity::step,      by_default: true },
     Step { name: "fuzz",         about: "every fuzz target, for a bounded number of inputs",  run: fuzz::step,          by_default: true },
     Step { name: "requirements", about: "every requirement of the specification is tested",   run: requirements::step,  by_default: true  },
 ];

@@ -49,6 +49,7 @@ fn run() -> Result<()> {
             Part::Instructions => measure::instructions::run(&options, &subjects, &mut report)?,
             Part::Weight => measure::weight::run(&subjects, &mut report)?,
             Part::Tasks => measure::tasks::run(&options, &mut report)?,
+            Part::Identity => measure::identity::run(&options, &mut report)?,
             Part::Receipts => measure::receipts::run(&options, &mut report)?,
         }
     }

@@ -11,7 +11,7 @@ pub(crate) const USAGE: &str = "\
 Usage: bench-driver [options]
 
   --only PART[,PART…]  http, stdio, stall, listeners, allocations, instructions, weight,
-                       tasks, receipts
+                       tasks, receipts, identity
                        (default: all before instructions, and weight; instructions needs valgrind)
   --quick              fewer rounds and requests: to see that it works, not to quote
   --rounds N           rounds of the timed parts, each subject once a round (default 15)
@@ -32,10 +32,11 @@ pub(crate) enum Part {
     Weight,
     Tasks,
     Receipts,
+    Identity,
 }
 
 impl Part {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Http,
         Self::Stdio,
         Self::Stall,
@@ -45,6 +46,7 @@ impl Part {
         Self::Weight,
         Self::Tasks,
         Self::Receipts,
+        Self::Identity,
     ];
 
     pub(crate) fn name(self) -> &'static str {
@@ -58,17 +60,18 @@ impl Part {
             Self::Weight => "weight",
             Self::Tasks => "tasks",
             Self::Receipts => "receipts",
+            Self::Identity => "identity",
         }
     }
 
     /// Whether it is for the core's subjects.
     pub(crate) fn has_subjects(self) -> bool {
-        !matches!(self, Self::Weight | Self::Tasks | Self::Receipts)
+        !matches!(self, Self::Weight | Self::Tasks | Self::Receipts | Self::Identity)
     }
 
     /// Whether it runs unasked.
     fn is_default(self) -> bool {
-        !matches!(self, Self::Instructions | Self::Tasks | Self::Receipts)
+        !matches!(self, Self::Instructions | Self::Tasks | Self::Receipts | Self::Identity)
     }
 
     fn from_name(name: &str) -> Result<Self> {

@@ -82,6 +82,17 @@ pub(crate) const TASKS: Subject = Subject {
     weighed: None,
 };
 
+/// The one that serves documents, which runs its own modes.
+pub(crate) const IDENTITY: Subject = Subject {
+    name: "ours, identity",
+    package: "bench-identity",
+    features: &[],
+    http_modes: &[],
+    stdio_modes: &[],
+    documented_mode: None,
+    weighed: None,
+};
+
 /// The subjects whose packages are members of this workspace. Ours is missing until its package
 /// is; `--check` then fails, because its targets have not been measured.
 pub(crate) fn all() -> Result<Vec<Subject>> {

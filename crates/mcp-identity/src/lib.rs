@@ -25,6 +25,11 @@
 //! ]);
 //! ```
 //!
+//! # The server's half
+//!
+//! [`serve`] (feature `serve`) puts these documents before any service, as they follow from the live server; [`sign`] signs and
+//! verifies them.
+//!
 //! # The client's half (feature `client`)
 //!
 //! | module | does |
@@ -34,6 +39,11 @@
 //! | [`trust`] | says what stands behind a card |
 //! | [`check`] | holds a card against its server |
 #![forbid(unsafe_code)]
+
+/// The examples of the README.
+#[cfg(all(doctest, feature = "serve"))]
+#[doc = include_str!("../README.md")]
+struct Readme;
 
 pub mod agent_card;
 pub mod card;

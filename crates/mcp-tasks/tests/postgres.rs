@@ -413,8 +413,11 @@ async fn tasks_of_a_busy_tool_wait_for_it() {
     let mut running = JoinSet::new();
     let gate = Arc::new(tokio::sync::Semaphore::new(0));
     for own in ["slow", "other"] {
-        let patience = Duration::from_millis(400);
-        let tasks = Tasks::new(open(&server).await).workers(1).orphaned_after(patience);
+        // Instances say what they have an eighth of a lease apart, which must be far less.
+        let tasks = Tasks::new(open(&server).await)
+            .workers(1)
+            .lease(Duration::from_secs(2))
+            .orphaned_after(Duration::from_secs(4));
         let gate = Arc::clone(&gate);
         let tool = ServedTool::new(own, move || {
             let gate = Arc::clone(&gate);
@@ -435,8 +438,8 @@ async fn tasks_of_a_busy_tool_wait_for_it() {
     for _ in 0..4 {
         ids.push(store.create(task("slow")).await.unwrap().row.id);
     }
-    // Far longer than `orphaned_after`; were the other instance to take them, they would have failed by then.
-    tokio::time::sleep(Duration::from_secs(2)).await;
+    // Longer than `orphaned_after`; were the other instance to take them, they would have failed by then.
+    tokio::time::sleep(Duration::from_secs(6)).await;
     gate.add_permits(10);
     for id in ids {
         let ended = async {

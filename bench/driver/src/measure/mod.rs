@@ -2,6 +2,7 @@
 
 pub(crate) mod allocations;
 pub(crate) mod http;
+pub(crate) mod identity;
 pub(crate) mod instructions;
 pub(crate) mod listeners;
 pub(crate) mod receipts;

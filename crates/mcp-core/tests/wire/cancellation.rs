@@ -193,6 +193,8 @@ fn reason_is_logged() {
     let notes = Notes::default();
     let long = "y".repeat(100_000);
     tracing::subscriber::with_default(notes.clone(), || {
+        // Another test may be registering the place that logs just now, without knowing of us.
+        tracing::callsite::rebuild_interest_cache();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let mut peer = peer(&closed(), StdioOptions::default());

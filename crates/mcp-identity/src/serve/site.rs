@@ -175,7 +175,9 @@ impl Site {
         let now = (inner.clock)();
         let before = inner.current.read().unwrap_or_else(PoisonError::into_inner).clone();
         if let Some(before) = &before {
-            let waits = failed.is_some_and(|at| now >= at && now < at + RETRY);
+            let waits = failed
+                .and_then(|at| now.duration_since(at).ok())
+                .is_some_and(|since| since < RETRY);
             if waits || self.is_current(before) {
                 return Ok(Arc::clone(before));
             }

@@ -392,7 +392,7 @@ fn verify(
     if expires_at.is_some_and(|expires_at| expires_at <= issued_at) {
         return Err(TrustError::Time);
     }
-    if at + CLOCK_SKEW < issued_at.to_system_time() {
+    if at.checked_add(CLOCK_SKEW).is_some_and(|at| at < issued_at.to_system_time()) {
         return Err(TrustError::NotYet);
     }
     if expires_at.is_some_and(|expires_at| at >= expires_at.to_system_time() + CLOCK_SKEW) {
