@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use mcp_trust::strict::{self, StrictError};
+use mcp_trust::strict::{Reader, StrictError};
 
 /// A JSON value, borrowed from its text as far as it has not been edited.
 ///
@@ -85,8 +85,9 @@ impl<'a> Json<'a> {
     /// # Errors
     /// If it is not strict JSON ([`mcp_trust::strict`]): a name twice in an object, say, or nested more than 64 deep.
     pub fn parse(text: &'a [u8]) -> Result<Self, JsonError> {
-        let text = strict::check(text)?;
-        let mut reader = Reader { text, bytes: text.as_bytes(), at: 0 };
+        // Decimals of any precision: they stay text.
+        let text = Reader::new().any_number().check(text)?;
+        let mut reader = Cursor { text, bytes: text.as_bytes(), at: 0 };
         Ok(reader.value())
     }
 
@@ -204,13 +205,13 @@ impl fmt::Display for Json<'_> {
 
 /// Goes through a text that is known to be strict JSON; so it looks only for where things end. As deep as the text is
 /// nested, which the check has bounded.
-struct Reader<'a> {
+struct Cursor<'a> {
     text: &'a str,
     bytes: &'a [u8],
     at: usize,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> Cursor<'a> {
     fn value(&mut self) -> Json<'a> {
         match self.peek() {
             Some(b'{') => {
