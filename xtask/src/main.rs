@@ -8,6 +8,7 @@ mod conformance;
 mod dependencies;
 mod evidence;
 mod failure;
+mod fhir_tables;
 mod fuzz;
 mod identity;
 mod interop;
@@ -44,6 +45,7 @@ cargo xtask <command>
                     --strict            what is only planned fails
                     --shape             only the form of the files
   schema          writes schema/*.json; --check only compares
+  fhir-tables     writes FHIR's definitions in short from HL7's packages; --check only compares
   deps            licences, origins and versions of all dependencies
   weight          how many crates and bytes our users take in
   fuzz            every fuzz target; --target NAME, --inputs N, --seconds N
@@ -67,6 +69,7 @@ fn main() -> ExitCode {
         "identity" => identity::command(arguments),
         "requirements" => requirements::command(arguments),
         "schema" => schema::command(arguments),
+        "fhir-tables" => fhir_tables::command(arguments),
         "deps" => dependencies::command(arguments),
         "weight" => weight::command(arguments),
         "fuzz" => fuzz::command(arguments),

@@ -1,11 +1,13 @@
-//! The programs of others that we test against: Node 22 and npm packages, and two Python packages.
+//! The programs of others that we test against: Node 22 and npm packages, Python packages; and HL7's FHIR packages.
 //!
 //! All come from their ordinary clients, in exact versions, into `.cache/`; nothing is installed
 //! outside the repository but `npm` and `python3-venv` themselves, and those only as root on Debian.
 
+mod fhir;
 mod node;
 mod python;
 
+pub(crate) use fhir::FhirPackages;
 pub(crate) use node::Node;
 pub(crate) use python::Python;
 
@@ -28,6 +30,7 @@ pub(crate) fn command(mut arguments: lexopt::Parser) -> Result {
     println!("node    {}", Node::ready()?.program().display());
     println!("python  {}", Python::ready()?.program().display());
     println!("fastmcp {}", Python::fastmcp()?.program().display());
+    println!("fhir    {}", FhirPackages::ready()?.root().display());
     Ok(())
 }
 

@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use crate::failure::{Failure, Result};
 use crate::{
-    code, conformance, dependencies, evidence, fuzz, identity, interop, requirements, schema,
-    testing, weight,
+    code, conformance, dependencies, evidence, fhir_tables, fuzz, identity, interop, requirements,
+    schema, testing, weight,
 };
 
 /// One step.
@@ -30,6 +30,7 @@ const STEPS: &[Step] = &[
     Step { name: "test",         about: "unit, integration and documentation tests",          run: testing::step,         by_default: true },
     Step { name: "weight",       about: "as few crates and bytes as promised",                run: weight::step,        by_default: true },
     Step { name: "schema",       about: "schema/ is what the crates say",                     run: schema::step,        by_default: true },
+    Step { name: "fhir-tables",  about: "FHIR's definitions are those of HL7's packages",      run: fhir_tables::step,   by_default: true },
     Step { name: "conformance",  about: "the official suite, both sides",                     run: conformance::step,   by_default: true },
     Step { name: "interop",      about: "clients and servers of other SDKs",                  run: interop::step,       by_default: true },
     Step { name: "identity",     about: "cards and signatures with the libraries of others",   run: identity::step,      by_default: true },

@@ -30,6 +30,7 @@ const RUNS: &[&[&str]] = &[
 /// The step of `cargo xtask test`.
 pub(crate) fn step() -> Result {
     peers::postgresql()?;
+    peers::FhirPackages::ready()?;
     let mut outcomes = Outcomes::new();
     let mut problems = Vec::new();
     for selection in RUNS {

@@ -5,6 +5,7 @@
 
 pub mod audit;
 pub mod client;
+pub mod fhir;
 pub mod protocol;
 mod record;
 pub mod server;

@@ -78,7 +78,8 @@ fn node_of_this_platform() -> Result<&'static Path> {
         .context(format_args!("npm has no Node package for {os} on {arch}"))
 }
 
-fn install(folder: &Path, manifest: &str, lock: &str) -> Result {
+/// Installs what a lock file pins into a folder of its own.
+pub(super) fn install(folder: &Path, manifest: &str, lock: &str) -> Result {
     let npm = if cfg!(windows) { "npm.cmd" } else { "npm" };
     if !process::is_installed(npm) {
         install_debian("npm", "npm is not installed")?;

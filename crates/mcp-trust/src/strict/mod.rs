@@ -92,11 +92,12 @@ pub fn from_slice<T: DeserializeOwned>(text: &[u8]) -> Result<T, StrictError> {
 #[derive(Debug, Clone)]
 pub struct Reader {
     max_depth: usize,
+    any_number: bool,
 }
 
 impl Default for Reader {
     fn default() -> Self {
-        Self { max_depth: DEFAULT_DEPTH }
+        Self { max_depth: DEFAULT_DEPTH, any_number: false }
     }
 }
 
@@ -115,6 +116,22 @@ impl Reader {
         self
     }
 
+    /// Accepts numbers of any size and precision. Only for callers that keep numbers as text and never make doubles of
+    /// them: two readers that do so could see different values.
+    ///
+    /// ```
+    /// use mcp_trust::strict::Reader;
+    ///
+    /// let decimal = b"100000000000000000000.01";
+    /// assert!(Reader::new().check(decimal).is_err());
+    /// assert!(Reader::new().any_number().check(decimal).is_ok());
+    /// ```
+    #[must_use]
+    pub fn any_number(mut self) -> Self {
+        self.any_number = true;
+        self
+    }
+
     /// Checks a text and hands it back as a string. Memory: a few words for each key of the objects that
     /// are open at the same time.
     ///
@@ -126,7 +143,7 @@ impl Reader {
         }
         let text = std::str::from_utf8(text)
             .map_err(|error| StrictError::InvalidUtf8 { at: error.valid_up_to() })?;
-        let end = scanner::value_end(text, self.max_depth)?;
+        let end = scanner::value_end_with(text, self.max_depth, self.any_number)?;
         match scanner::skip_white_space(text, end) {
             at if at < text.len() => Err(StrictError::TrailingData { at }),
             _ => Ok(text),

@@ -16,8 +16,17 @@ const EXPONENT_FROM: f64 = 1e21;
 /// If the text is the beginning of an array or object that would be accepted, the error is
 /// [`StrictError::UnexpectedEnd`].
 pub(crate) fn value_end(text: &str, max_depth: usize) -> Result<usize, StrictError> {
-    Scanner { text, bytes: text.as_bytes(), at: 0, max_depth, open: Vec::new(), keys: Vec::new() }
-        .value()
+    value_end_with(text, max_depth, false)
+}
+
+/// As [`value_end`]; numbers may be of any size, if the caller says that it keeps them as text.
+pub(super) fn value_end_with(
+    text: &str,
+    max_depth: usize,
+    any_number: bool,
+) -> Result<usize, StrictError> {
+    let (bytes, open, keys) = (text.as_bytes(), Vec::new(), Vec::new());
+    Scanner { text, bytes, at: 0, max_depth, any_number, open, keys }.value()
 }
 
 /// The first place from `at` on that is no white space.
@@ -38,6 +47,8 @@ struct Scanner<'a> {
     bytes: &'a [u8],
     at: usize,
     max_depth: usize,
+    /// Whether numbers that doubles cannot hold are left to the caller.
+    any_number: bool,
     open: Vec<Open>,
     /// The keys of all open objects and where they stand, those of the innermost object last. One list for
     /// all, so that an object costs no allocation.
@@ -206,6 +217,9 @@ impl<'a> Scanner<'a> {
         if self.at == self.bytes.len() && !self.open.is_empty() {
             // More digits may follow, and an exponent that makes it small.
             return Err(StrictError::UnexpectedEnd { at: self.at });
+        }
+        if self.any_number {
+            return Ok(());
         }
         if plain {
             return match integer.parse::<u64>() {

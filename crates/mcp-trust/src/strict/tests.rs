@@ -128,6 +128,18 @@ fn depth_is_counted_and_bounded() {
 }
 
 #[test]
+fn any_number_is_accepted_where_it_stays_text() {
+    let reader = Reader::new().any_number();
+    for text in ["9007199254740992", "-1e400", "[123456789012345678901234567890.10]", "0"] {
+        assert!(reader.check(text.as_bytes()).is_ok(), "{text}");
+    }
+    // But only numbers.
+    for text in ["01", "1.", "--1", "1e", r#"{"a":1,"a":1}"#, "[1", "+1"] {
+        assert!(reader.check(text.as_bytes()).is_err(), "{text}");
+    }
+}
+
+#[test]
 fn a_form_error_quotes_nothing_by_itself() {
     let error = from_slice::<u8>(br#""secret""#).unwrap_err();
     assert_eq!(error.to_string(), "the value is not of the expected form");

@@ -1,0 +1,7 @@
+//! What is measured on every official example of R4 and R5.
+//!
+//! `cargo xtask test` downloads them (`cargo xtask peers` does so alone). Without them these tests say so and end.
+
+mod corpus;
+mod definitions;
+mod pass_through;
