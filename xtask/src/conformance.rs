@@ -18,7 +18,7 @@ use list::{Scenario, Side};
 use crate::background::{self, Server};
 use crate::evidence::{self, Kind, Outcome, Outcomes};
 use crate::failure::{Context, Failure, Result};
-use crate::peers::Node;
+use crate::peers::{self, Node};
 use crate::{process, workspace};
 
 /// The revision that is tested.
@@ -27,6 +27,10 @@ const REVISION: &str = "2026-07-28";
 const SCENARIO_MS: u64 = 60_000;
 /// What we wait for the suite.
 const LIMIT: Duration = Duration::from_secs(180);
+
+/// The stores of tasks besides memory, as the server program knows them.
+const STORES: &[&str] = &["embedded", POSTGRES];
+const POSTGRES: &str = "postgres";
 
 /// The options of the command.
 #[derive(Debug)]
@@ -95,10 +99,32 @@ fn run(options: &Options) -> Result {
         return Ok(());
     }
     let results = workspace::members()?.results()?.join("conformance");
-    let suite = Suite { node, results, programs: Programs::find(options, &scenarios)? };
+    let programs = Programs::find(options, &scenarios)?;
+    let mut suite = Suite { node, results, programs, store: None };
     let started = Instant::now();
-    let verdicts = run_all(&suite, &scenarios, options.jobs)?;
-    report(&scenarios, &verdicts, options, started.elapsed())
+    let mut verdicts = run_all(&suite, &scenarios, options.jobs)?;
+    let mut shown = scenarios.clone();
+    // What has to do with tasks again, with each store that survives its server.
+    let tasks: Vec<Scenario> = scenarios.into_iter().filter(is_of_tasks).collect();
+    if options.server.is_none() && !tasks.is_empty() {
+        for &store in STORES {
+            if store == POSTGRES {
+                peers::postgresql()?;
+            }
+            println!("\n{store}");
+            suite.store = Some(store);
+            for ((side, name), verdict) in run_all(&suite, &tasks, options.jobs)? {
+                let scenario = (side, format!("{name}@{store}"));
+                shown.push(scenario.clone());
+                verdicts.insert(scenario, verdict);
+            }
+        }
+    }
+    report(&shown, &verdicts, options, started.elapsed())
+}
+
+fn is_of_tasks((side, name): &Scenario) -> bool {
+    *side == Side::Server && name.starts_with("tasks-")
 }
 
 /// Every scenario that we must pass: what applies to the revision, and what it requires.
@@ -170,6 +196,8 @@ struct Suite {
     node: Node,
     results: PathBuf,
     programs: Programs,
+    /// Where the server keeps tasks, if not in memory.
+    store: Option<&'static str>,
 }
 
 /// Runs the scenarios in a few workers. Each has a server of its own, so that what one scenario
@@ -210,9 +238,29 @@ fn run_all(
 }
 
 impl Suite {
+    /// Starts a server, whose file of tasks, if it has one, lies in `folder`.
+    fn serve(&self, folder: &Path) -> Result<Server> {
+        let mut command = background::command(&self.programs.server)?;
+        match self.store {
+            None => {}
+            Some(POSTGRES) => {
+                command.args(["--store", POSTGRES]);
+            }
+            Some(store) => {
+                let file = folder.join("tasks.redb");
+                command.args(["--store", &format!("{store}:{}", file.display())]);
+            }
+        }
+        Server::start(&mut command, workspace::root())
+    }
+
     fn scenario(&self, scenario: &Scenario, server: &mut Option<Server>) -> Result<Verdict> {
         let (side, name) = scenario;
-        let folder = self.results.join(side.name()).join(name.replace('/', "-"));
+        let folder = match self.store {
+            None => self.results.join(side.name()),
+            Some(store) => self.results.join(format!("{}@{store}", side.name())),
+        };
+        let folder = folder.join(name.replace('/', "-"));
         empty(&folder)?;
         let exits = folder.join("exits.jsonl");
         let mut suite = self.node.suite();
@@ -222,10 +270,7 @@ impl Suite {
             Side::Server => {
                 let running = match server.take() {
                     Some(running) => running,
-                    None => Server::start(
-                        &mut background::command(&self.programs.server)?,
-                        workspace::root(),
-                    )?,
+                    None => self.serve(&folder)?,
                 };
                 suite.args(["--url", running.url()]);
                 *server = Some(running);

@@ -1,27 +1,60 @@
 //! Tools that run as tasks.
 
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mcp_core::Error;
 use mcp_core::protocol::{CallToolResult, ElicitRequestFormParams};
 use mcp_core::server::{Args, Cx, HandlerError, InputError, ServedTool, ServerBuilder};
-use mcp_tasks::store::{EmbeddedError, EmbeddedStore, MemoryStore, TaskStore};
+use mcp_tasks::store::{EmbeddedStore, MemoryStore, PostgresStore, TaskStore};
 use mcp_tasks::{TaskPolicy, TaskTool, Tasks};
+use mcp_testkit::TestPostgres;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 /// Where the fixture keeps its tasks.
-///
-/// # Errors
-/// If the file cannot be opened.
-pub fn store(file: Option<&Path>) -> Result<Arc<dyn TaskStore>, EmbeddedError> {
-    Ok(match file {
-        Some(file) => Arc::new(EmbeddedStore::open(file)?),
-        None => Arc::new(MemoryStore::new()),
-    })
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Store {
+    /// In memory.
+    Memory,
+    /// In a file.
+    Embedded(PathBuf),
+    /// In a PostgreSQL server of the fixture's own, which ends with it.
+    Postgres,
 }
+
+impl Store {
+    /// Reads `memory`, `postgres`, or `embedded:` and the name of a file.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        match text {
+            "memory" => Some(Self::Memory),
+            "postgres" => Some(Self::Postgres),
+            _ => text
+                .strip_prefix("embedded:")
+                .filter(|file| !file.is_empty())
+                .map(|file| Self::Embedded(file.into())),
+        }
+    }
+
+    /// Opens it. What has to last as long as the store comes with it.
+    ///
+    /// # Errors
+    /// If the file cannot be opened, or PostgreSQL cannot be started.
+    pub async fn open(&self) -> Result<(Arc<dyn TaskStore>, Option<TestPostgres>), Error> {
+        Ok(match self {
+            Self::Memory => (Arc::new(MemoryStore::new()), None),
+            Self::Embedded(file) => (Arc::new(EmbeddedStore::open(file)?), None),
+            Self::Postgres => {
+                let server = TestPostgres::start()?;
+                let store = PostgresStore::connect(&server.address()).await?;
+                (Arc::new(store), Some(server))
+            }
+        })
+    }
+}
+
+type Error = Box<dyn std::error::Error + Send + Sync>;
 
 pub(crate) fn add(builder: ServerBuilder, store: Arc<dyn TaskStore>) -> ServerBuilder {
     let allowed = || TaskPolicy::allowed().poll_interval(Duration::from_millis(200));
@@ -112,7 +145,7 @@ async fn failing_job() -> CallToolResult {
 }
 
 async fn protocol_error_job() -> Result<String, HandlerError> {
-    Err(HandlerError::Protocol(Error::Internal))
+    Err(HandlerError::Protocol(mcp_core::Error::Internal))
 }
 
 async fn confirm_delete(

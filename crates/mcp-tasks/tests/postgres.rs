@@ -21,7 +21,7 @@ use mcp_tasks::store::{
     TaskRequest, TaskStore, Wanted,
 };
 use mcp_tasks::{TaskPolicy, TaskTool, Tasks};
-use mcp_testkit::TestPostgres;
+use mcp_testkit::{Message, RawClient, TestPostgres, call_tool, request};
 use serde_json::json;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -346,6 +346,37 @@ async fn a_task_is_claimed_by_one_of_many() {
         claimed.dedup();
         assert_eq!(claimed.len(), 5);
         assert!(claimed.iter().all(|(_, fence)| *fence == 1), "{claimed:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_task_is_found_by_every_instance_as_soon_as_it_is_told() {
+    let Some(server) = TestPostgres::start_if_installed() else { return };
+    let mut clients = Vec::new();
+    for _ in 0..3 {
+        let instance = Server::builder("app", "1")
+            .tool(ServedTool::new("a", async || "a").task(TaskPolicy::required()))
+            // Nobody works: what the others find is what was created.
+            .extension(Tasks::new(open(&server).await).workers(0))
+            .build()
+            .unwrap();
+        clients.push(RawClient::new(&instance));
+    }
+    let declared = |message: Message| message.declaring_raw(mcp_tasks::ID.as_str(), json!({}));
+    for number in 0..30 {
+        let created = clients[number % 3].send(declared(call_tool("a", json!({})))).await;
+        let id = &created.assert_result_type("task")["taskId"];
+        for client in &clients {
+            let get = declared(request("tasks/get").param("taskId", id));
+            assert_eq!(client.send(get).await.assert_result()["status"], "working");
+        }
+        // Its end, too: whoever is asked.
+        let cancel = declared(request("tasks/cancel").param("taskId", id));
+        clients[(number + 1) % 3].send(cancel).await.assert_result();
+        for client in &clients {
+            let get = declared(request("tasks/get").param("taskId", id));
+            assert_eq!(client.send(get).await.assert_result()["status"], "cancelled");
+        }
     }
 }
 

@@ -78,8 +78,8 @@ impl RunningTask {
 
     /// Waits for the next state that differs from the one before, in more than `lastUpdatedAt`; the
     /// first is the present one. `None`
-    /// after the task has ended. Questions of the task are answered by the client's handlers on the
-    /// way, each once.
+    /// after the task has ended. The questions of a state are answered at the beginning of the next
+    /// call, each once: by the client's handlers, as far as [`answer`](Self::answer) has not.
     ///
     /// # Errors
     /// [`ClientError::Rpc`] with -32602 if the server does not (or no longer) know the task. It may be
@@ -122,15 +122,17 @@ impl RunningTask {
     ///
     /// # Errors
     /// See [`ClientError`].
-    pub async fn cancel(&self) -> Result<(), ClientError> {
-        self.drive.cancel().await
+    pub fn cancel(&self) -> impl Future<Output = Result<(), ClientError>> + Send + use<> {
+        self.drive.cancel()
     }
 
-    /// Answers questions of the task, besides the client's handlers.
+    /// Answers questions of the state that [`changed`](Self::changed) gave last, in place of the
+    /// client's handlers.
     ///
     /// # Errors
-    /// See [`ClientError`].
+    /// [`ClientError::InvalidAnswer`] if there is no such question, or it was answered: nothing is
+    /// sent then. Otherwise see [`ClientError`].
     pub async fn answer(&mut self, answers: InputResponses) -> Result<(), ClientError> {
-        self.drive.update(answers).await
+        self.drive.answer(answers).await
     }
 }

@@ -8,7 +8,10 @@ pub use handle::{RunningTask, Started, TaskHandle};
 use std::sync::Arc;
 use std::time::Duration;
 
-use mcp_core::client::{Client, ClientContributions, ClientError, ClientExtension, Round};
+use mcp_core::RawJson;
+use mcp_core::client::{
+    ClaimedResult, Client, ClientContributions, ClientError, ClientExtension, Round,
+};
 use mcp_core::extension::{Extension, ExtensionId, NoSettings};
 use mcp_core::protocol::methods::TOOLS_CALL;
 use mcp_core::protocol::{InputRequiredResult, InputResponses, ProgressNotificationParams};
@@ -62,6 +65,8 @@ pub(crate) struct Options {
     pub(crate) longest_poll: Duration,
     /// Tries in a row that may fail for want of a connection.
     pub(crate) attempts: u32,
+    /// How long a call is driven.
+    pub(crate) limit: Option<Duration>,
 }
 
 impl Default for TasksClient {
@@ -71,6 +76,7 @@ impl Default for TasksClient {
             shortest_poll: Duration::from_millis(10),
             longest_poll: Duration::from_secs(60),
             attempts: 8,
+            limit: None,
         };
         Self { options: Arc::new(options) }
     }
@@ -100,11 +106,19 @@ impl TasksClient {
         })
     }
 
-    /// Sets how often in a row a task may be asked for in vain, for want of a connection, before that
-    /// is an error (8 without). The pauses double, from the poll interval to its longest.
+    /// Sets how often in a row a task's server may be asked in vain, because the connection breaks or
+    /// the server fails (-32603), before that is an error (8 without). The pauses double, from the poll interval to its longest.
     #[must_use]
     pub fn attempts(self, attempts: u32) -> Self {
         self.with(|options| options.attempts = attempts)
+    }
+
+    /// Sets how long a call may take that is driven to its result as a task (for ever without). After
+    /// that the task is cancelled and the call is [`ClientError::Timeout`], as a direct call would be.
+    /// Tasks in hand ([`start`](Self::start), [`resume`](Self::resume)) have no limit.
+    #[must_use]
+    pub fn limit(self, limit: Duration) -> Self {
+        self.with(|options| options.limit = Some(limit))
     }
 
     fn with(mut self, change: impl FnOnce(&mut Options)) -> Self {
@@ -225,21 +239,36 @@ impl ClientExtension for TasksClient {
                 let created: CreateTaskResult = claimed.result.parse().map_err(unexpected)?;
                 let tool = claimed.name.as_deref().unwrap_or_default();
                 let handle = TaskHandle::new(&created, tool);
+                let limit = options.limit;
                 let mut drive = Drive::new(claimed.client.clone(), handle, options);
-                let mut changes = 0_u32;
-                loop {
-                    let state = drive.next().await?;
-                    if let Some(message) = state.task().status_message {
-                        changes += 1;
-                        let progress =
-                            ProgressNotificationParams::new(state.task().task_id.as_str(), changes);
-                        claimed.progress(progress.with_message(message));
-                    }
-                    if let Some(end) = final_result(state) {
-                        return end;
+                let Some(limit) = limit else { return to_the_end(&mut drive, &claimed).await };
+                match tokio::time::timeout(limit, to_the_end(&mut drive, &claimed)).await {
+                    Ok(end) => end,
+                    Err(_) => {
+                        // Nobody else has its handle.
+                        if let Err(error) = drive.cancel().await {
+                            tracing::debug!(%error, "a task that took too long was not cancelled");
+                        }
+                        Err(ClientError::Timeout { after: limit, maximum: true })
                     }
                 }
             }
         });
+    }
+}
+
+/// Follows a task to its end, and tells the caller what it says on the way.
+async fn to_the_end(drive: &mut Drive, claimed: &ClaimedResult) -> Result<RawJson, ClientError> {
+    let mut changes = 0_u32;
+    loop {
+        let state = drive.next().await?;
+        if let Some(message) = state.task().status_message {
+            changes += 1;
+            let progress = ProgressNotificationParams::new(state.task().task_id.as_str(), changes);
+            claimed.progress(progress.with_message(message));
+        }
+        if let Some(end) = final_result(state) {
+            return end;
+        }
     }
 }

@@ -56,3 +56,32 @@ impl fmt::Display for TaskId {
         f.write_str(&self.0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_bit_is_random() {
+        const IDS: usize = 4096;
+        let mut ones = [0_usize; BYTES * 8];
+        let mut seen = BTreeSet::new();
+        for _ in 0..IDS {
+            let id = TaskId::generate().unwrap();
+            let bytes = URL_SAFE_NO_PAD.decode(id.as_str()).unwrap();
+            assert_eq!(bytes.len(), BYTES);
+            for (bit, count) in ones.iter_mut().enumerate() {
+                *count += usize::from((bytes[bit / 8] >> (bit % 8)) & 1);
+            }
+            assert!(seen.insert(id), "an id came twice");
+        }
+        // Twelve standard deviations around the middle.
+        let odd: Vec<_> =
+            ones.iter().enumerate().filter(|(_, ones)| ones.abs_diff(IDS / 2) > 384).collect();
+        assert!(odd.is_empty(), "bits that are not random: {odd:?}");
+    }
+}
