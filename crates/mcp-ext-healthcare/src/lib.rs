@@ -5,11 +5,13 @@
 
 pub mod audit;
 pub mod client;
+mod compartment;
 pub mod fhir;
 pub mod protocol;
 mod record;
 pub mod server;
 
+pub use compartment::PatientCompartment;
 pub use record::{Record, RecordError};
 
 use mcp_core::extension::ExtensionId;
