@@ -29,12 +29,13 @@ use crate::record::Record;
 use crate::server::{Compartment, Patients};
 
 /// Types whose records are about nobody, or about people for what they do and not as patients.
-const NOBODYS: [&str; 60] = [
+const NOBODYS: [&str; 79] = [
     "ActivityDefinition",
     "ActorDefinition",
     "AdministrableProductDefinition",
     "ArtifactAssessment",
     "CapabilityStatement",
+    "CatalogEntry",
     "ChargeItemDefinition",
     "Citation",
     "ClinicalUseDefinition",
@@ -43,9 +44,11 @@ const NOBODYS: [&str; 60] = [
     "ConceptMap",
     "ConditionDefinition",
     "DeviceDefinition",
+    "EffectEvidenceSynthesis",
     "Endpoint",
     "EventDefinition",
     "Evidence",
+    "EvidenceReport",
     "EvidenceVariable",
     "ExampleScenario",
     "FormularyItem",
@@ -61,9 +64,19 @@ const NOBODYS: [&str; 60] = [
     "Medication",
     "MedicationKnowledge",
     "MedicinalProduct",
+    "MedicinalProductAuthorization",
+    "MedicinalProductContraindication",
     "MedicinalProductDefinition",
+    "MedicinalProductIndication",
+    "MedicinalProductIngredient",
+    "MedicinalProductInteraction",
+    "MedicinalProductManufactured",
+    "MedicinalProductPackaged",
+    "MedicinalProductPharmaceutical",
+    "MedicinalProductUndesirableEffect",
     "MessageDefinition",
     "NamingSystem",
+    "NutritionProduct",
     "ObservationDefinition",
     "OperationDefinition",
     "Organization",
@@ -78,6 +91,7 @@ const NOBODYS: [&str; 60] = [
     "ResearchDefinition",
     "ResearchElementDefinition",
     "ResearchStudy",
+    "RiskEvidenceSynthesis",
     "SearchParameter",
     "SpecimenDefinition",
     "StructureDefinition",
@@ -85,6 +99,11 @@ const NOBODYS: [&str; 60] = [
     "SubscriptionTopic",
     "Substance",
     "SubstanceDefinition",
+    "SubstanceNucleicAcid",
+    "SubstancePolymer",
+    "SubstanceProtein",
+    "SubstanceReferenceInformation",
+    "SubstanceSourceMaterial",
     "SubstanceSpecification",
     "TerminologyCapabilities",
     "TestPlan",
@@ -198,8 +217,14 @@ impl PatientCompartment {
         seen.elements(self.definitions, shape, part, own.is_some())?;
         let target = |reference: &Json<'_>| self.target(reference, record, parts);
         if NOBODYS.contains(&&*kind) {
-            let of_nobody = |reference: &&Json<'_>| matches!(target(reference), Some(Target::Nobody));
-            let is_nobodys = seen.references.iter().all(of_nobody) && !seen.has_unknown;
+            let is_nobodys = seen.references.iter().all(|seen| match target(seen.reference) {
+                Some(Target::Nobody) => true,
+                Some(Target::Perhaps) => {
+                    seen.is_of_nobody && seen.reference.get("reference").is_none()
+                }
+                _ => false,
+            });
+            let is_nobodys = is_nobodys && !seen.has_unknown;
             return Some(if is_nobodys { Whose::Nobody } else { Whose::Unknown });
         }
         let mut patients = BTreeSet::new();
@@ -222,7 +247,8 @@ impl PatientCompartment {
             }
         }
         // Nothing says where such a type has its patients: it could be anywhere.
-        if paths.is_empty() && !seen.references.iter().all(|one| is_harmless(target(one))) {
+        if paths.is_empty() && !seen.references.iter().all(|one| is_harmless(target(one.reference)))
+        {
             is_silent = false;
         }
         Some(match (patients.is_empty(), is_silent) {
@@ -248,9 +274,9 @@ impl PatientCompartment {
             Some(said) => Some(said.as_str()?),
             None => None,
         };
-        let said = said
-            .as_deref()
-            .map(|said| said.strip_prefix("http://hl7.org/fhir/StructureDefinition/").unwrap_or(said));
+        let said = said.as_deref().map(|said| {
+            said.strip_prefix("http://hl7.org/fhir/StructureDefinition/").unwrap_or(said)
+        });
         let Some(text) = reference.get("reference") else {
             let is_nobodys = said.is_some_and(|said| NOBODYS.contains(&said));
             return Some(if is_nobodys { Target::Nobody } else { Target::Perhaps });
@@ -349,9 +375,15 @@ impl<'j, 'a> Parts<'j, 'a> {
 /// What one resource has, other than what it contains.
 #[derive(Default)]
 struct Seen<'j, 'a> {
-    references: Vec<&'j Json<'a>>,
+    references: Vec<SeenReference<'j, 'a>>,
     /// Whether it has elements that FHIR does not know.
     has_unknown: bool,
+}
+
+struct SeenReference<'j, 'a> {
+    reference: &'j Json<'a>,
+    /// Whether FHIR lets it refer only to types that are about nobody.
+    is_of_nobody: bool,
 }
 
 impl<'j, 'a> Seen<'j, 'a> {
@@ -404,7 +436,9 @@ impl<'j, 'a> Seen<'j, 'a> {
             _ if is_sibling => None,
             Content::Elements(shape) => {
                 if element.datatype == "Reference" {
-                    self.references.push(value);
+                    let is_of_nobody = !element.targets.is_empty()
+                        && element.targets.iter().all(|kind| NOBODYS.contains(kind));
+                    self.references.push(SeenReference { reference: value, is_of_nobody });
                 }
                 self.elements(definitions, shape, value, false)
             }

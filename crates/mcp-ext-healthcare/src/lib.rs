@@ -1,7 +1,7 @@
 //! The extension `dev.mcp-ext/healthcare`: health records for models, with purpose, labels, citations and receipts.
 //!
 //! `SPEC.md` in this crate is the specification. [`protocol`] has its types, [`server`] and [`client`] the two sides, [`audit`] what
-//! each access leaves.
+//! each access leaves, [`smart`] what a token grants.
 
 pub mod audit;
 pub mod client;
@@ -10,6 +10,7 @@ pub mod fhir;
 pub mod protocol;
 mod record;
 pub mod server;
+pub mod smart;
 
 pub use compartment::PatientCompartment;
 pub use record::{Record, RecordError};

@@ -16,7 +16,7 @@ use mcp_trust::label::Join;
 use serde::Serialize;
 
 use super::health_cx::{Call, HealthError, Unreleased, raw};
-use super::policy::RecordDecision;
+use super::policy::{Interaction, RecordDecision};
 use super::seams::{Deidentify, Patients};
 use crate::protocol::{
     Citation, FreeText, Granularity, Label, LabelKey, Obligation, Phi, Reference, Withheld,
@@ -80,8 +80,8 @@ impl Disclosure {
 
     /// Adds a record; `None` if it must not be given. A tool must then go on as if the record did not exist.
     pub fn add(&mut self, record: impl Into<Unreleased>) -> Option<&Released> {
-        let Unreleased(record) = record.into();
-        match self.check(&record) {
+        let Unreleased(record, interaction) = record.into();
+        match self.check(&record, interaction) {
             Ok(released) => {
                 self.released.push(released);
                 self.released.last()
@@ -153,7 +153,7 @@ impl Disclosure {
         Ok(Disclosed { call: self.call, structured })
     }
 
-    fn check(&self, record: &Record) -> Result<Released, No> {
+    fn check(&self, record: &Record, by: Option<Interaction>) -> Result<Released, No> {
         let call = &*self.call;
         let shared = &*call.shared;
         if !call.tool.resource_types.iter().any(|one| one == record.resource_type()) {
@@ -162,7 +162,7 @@ impl Disclosure {
         let patients = shared.compartment.patients(record);
         self.check_compartment(&patients)?;
         let own = record.label().joined(&shared.policy.label(record));
-        self.ask_policy(record, &own)?;
+        self.ask_policy(record, by, &own)?;
         if let Some(since) = &call.minimize.since
             && record.last_updated().is_none_or(|updated| updated.is_before(since))
         {
@@ -206,9 +206,15 @@ impl Disclosure {
     }
 
     /// The codes for emergencies open nothing that treatment does not (PUR-3).
-    fn ask_policy(&self, record: &Record, label: &Label) -> Result<(), No> {
+    fn ask_policy(
+        &self,
+        record: &Record,
+        by: Option<Interaction>,
+        label: &Label,
+    ) -> Result<(), No> {
         let policy = &self.call.shared.policy;
-        for access in self.call.readings() {
+        for mut access in self.call.readings() {
+            access.interaction = by;
             if let RecordDecision::Withhold(class) = policy.record(&access, record, label) {
                 return Err(No::Withheld(class));
             }

@@ -9,7 +9,7 @@ use mcp_trust::digest::Digest;
 use mcp_trust::label::Join;
 
 use super::disclosure::Disclosure;
-use super::policy::Access;
+use super::policy::{Access, Interaction, Restriction};
 use super::seams::{Records, SourceError};
 use super::{Healthcare, Shared};
 use crate::protocol::{
@@ -87,11 +87,19 @@ pub struct HealthError(&'static str);
 
 /// A record that nobody has decided on yet. What it holds can be seen when it was
 /// [added](Disclosure::add) to what the call gives.
-pub struct Unreleased(pub(crate) Record);
+pub struct Unreleased(pub(crate) Record, pub(crate) Option<Interaction>);
+
+impl Unreleased {
+    /// A record that a tool found by itself, and how. Without it, a record counts as read and as searched for.
+    #[must_use]
+    pub fn found_by(record: Record, interaction: Interaction) -> Self {
+        Self(record, Some(interaction))
+    }
+}
 
 impl From<Record> for Unreleased {
     fn from(record: Record) -> Self {
-        Self(record)
+        Self(record, None)
     }
 }
 
@@ -154,20 +162,48 @@ impl HealthCx {
         Disclosure::new(Arc::clone(&self.call))
     }
 
+    /// Whether anything of a type may be asked for in this way. A tool of several types that does not want the call to be denied
+    /// asks first.
+    #[must_use]
+    pub fn may(&self, interaction: Interaction, resource_type: &str) -> bool {
+        self.restriction(interaction, resource_type) != Restriction::Nothing
+    }
+
+    /// What of a type may be asked for in this way.
+    #[must_use]
+    pub fn restriction(&self, interaction: Interaction, resource_type: &str) -> Restriction {
+        let policy = &self.call.shared.policy;
+        let mut all = Restriction::Everything;
+        for access in self.call.readings() {
+            match policy.restriction(&access, interaction, resource_type) {
+                Restriction::Nothing => return Restriction::Nothing,
+                Restriction::Everything => {}
+                // Each record is checked against all of them, so the last is no worse than any.
+                only => all = only,
+            }
+        }
+        all
+    }
+
     /// Reads a record from the [`Records`] of the extension.
     ///
     /// # Errors
-    /// If the extension has none, or they have no answer.
+    /// If the extension has none, or they have no answer; a type of which nothing may be read denies the call
+    /// (`scope_insufficient`).
     pub async fn read(&self, reference: &Reference) -> Result<Option<Unreleased>, HealthError> {
+        if !self.may(Interaction::Read, reference.resource_type()) {
+            return Err(self.deny(DenialCode::ScopeInsufficient));
+        }
         let found = self.source()?.read(reference).await;
-        found.map(|record| record.map(Unreleased)).map_err(|error| self.of_source(error))
+        let unreleased = |record| Unreleased(record, Some(Interaction::Read));
+        found.map(|record| record.map(unreleased)).map_err(|error| self.of_source(error))
     }
 
     /// Searches the [`Records`] of the extension. The parameters go into the audit event.
     ///
     /// # Errors
     /// If the extension has none, or they have no answer; a parameter that they do not know denies the call
-    /// (`unknown_search_param`).
+    /// (`unknown_search_param`), and so does a type of which nothing may be searched for (`scope_insufficient`).
     pub async fn search(
         &self,
         resource_type: &str,
@@ -178,9 +214,28 @@ impl HealthCx {
         self.note_query(&format!("{resource_type}?{}", asked.join("&")));
         // One more than may be given, so that it is known whether there were more; what is withheld counts against it.
         let limit = usize::try_from(self.call.shared.limits.max_resources).unwrap_or(usize::MAX);
-        let found = self.source()?.search(resource_type, parameters, limit.saturating_add(1)).await;
+        let limit = limit.saturating_add(1);
+        let source = self.source()?;
+        let unreleased = |record| Unreleased(record, Some(Interaction::Search));
+        let mut found = None;
+        match self.restriction(Interaction::Search, resource_type) {
+            Restriction::Nothing => return Err(self.deny(DenialCode::ScopeInsufficient)),
+            Restriction::Only(lists) => {
+                // A source searches for one list at a time. What it does not know of it is checked record by record.
+                if let [only] = lists.as_slice() {
+                    let all = [parameters, only].concat();
+                    let some = source.search(resource_type, &all, limit).await;
+                    found = (!matches!(some, Err(SourceError::UnknownParameter))).then_some(some);
+                }
+            }
+            Restriction::Everything => {}
+        }
+        let found = match found {
+            Some(found) => found,
+            None => source.search(resource_type, parameters, limit).await,
+        };
         found
-            .map(|records| records.into_iter().map(Unreleased).collect())
+            .map(|records| records.into_iter().map(unreleased).collect())
             .map_err(|error| self.of_source(error))
     }
 
