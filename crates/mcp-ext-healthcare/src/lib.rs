@@ -6,6 +6,7 @@
 
 pub mod audit;
 pub mod client;
+pub mod consent;
 mod compartment;
 pub mod fhir;
 pub mod protocol;

@@ -3,6 +3,7 @@
 //! Members that are not known survive in `extra`, as in [`mcp_core::protocol`].
 
 mod label;
+mod method;
 mod request;
 mod result;
 mod schema;
@@ -11,6 +12,10 @@ mod tool;
 
 pub use label::{Confidentiality, Label, Obligation, Phi, SecurityCode};
 pub(crate) use request::moment;
+pub use method::{
+    AUDIT_GET, AuditGetParams, AuditGetResult, CONSENT_EVALUATE, ConsentDecision,
+    ConsentEvaluateParams, ConsentEvaluateResult, LogEvidence,
+};
 pub use request::{
     Context, ContextKey, ContextReference, Hidden, Instant, InstantError, Minimize, MinimizeKey,
     Purpose, PurposeKey, Reference, ReferenceError, purposes,
