@@ -6,8 +6,8 @@
 
 pub mod audit;
 pub mod client;
-pub mod consent;
 mod compartment;
+pub mod consent;
 pub mod fhir;
 pub mod protocol;
 mod record;

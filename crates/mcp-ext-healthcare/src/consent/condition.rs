@@ -41,7 +41,9 @@ pub(super) enum Meaning {
     Instance,
     Dependents,
     /// What the instance refers to, or what somebody wrote: other records would have to be read to tell.
-    Unseen { includes_itself: bool },
+    Unseen {
+        includes_itself: bool,
+    },
 }
 
 /// Records that a rule names.
@@ -96,9 +98,8 @@ impl Condition {
 fn actor_is(actor: &Actor, question: &Question<'_>) -> Truth {
     // Who authored or keeps a record is somebody else than who reads it. Which of them is meant, other roles do not say.
     let receives = actor.role.as_ref().is_none_or(|role| {
-        role.iter().any(|code| {
-            code.is_of(PARTICIPATION) && matches!(code.code.as_str(), "IRCP" | "PRCP")
-        })
+        role.iter()
+            .any(|code| code.is_of(PARTICIPATION) && matches!(code.code.as_str(), "IRCP" | "PRCP"))
     });
     match (&actor.who, question.actors) {
         (Some(who), Some(actors)) if receives => Truth::of(Some(actors.contains(who))),

@@ -25,7 +25,7 @@ mod time;
 pub use consents::{Consents, Verdict};
 pub use read::Reading;
 pub use rule::Effect;
-pub(crate) use rule::{Question, View};
+pub(crate) use rule::Question;
 pub use rules::{ConsentRules, Unconsented};
 pub use shape::Unread;
 pub(crate) use subject::{About, Subject};

@@ -45,12 +45,8 @@ pub(super) type Policies = BTreeMap<String, Effect>;
 pub(super) fn known_policies() -> Policies {
     let known = |code: &str, effect| (format!("{ACT_CODE}|{code}"), effect);
     // The base of an opt-out with exceptions is the opt-out.
-    [
-        known("OPTIN", Effect::Permit),
-        known("OPTOUT", Effect::Deny),
-        known("OPTOUTE", Effect::Deny),
-    ]
-    .into()
+    [known("OPTIN", Effect::Permit), known("OPTOUT", Effect::Deny), known("OPTOUTE", Effect::Deny)]
+        .into()
 }
 
 /// How to read.
@@ -231,9 +227,9 @@ impl Reader<'_> {
     }
 
     fn policy_of(&self, concept: &Concept) -> Result<Effect, Unread> {
-        let known = concept.iter().find_map(|code| {
-            self.policies.get(&format!("{}|{}", code.system, code.code)).copied()
-        });
+        let known = concept
+            .iter()
+            .find_map(|code| self.policies.get(&format!("{}|{}", code.system, code.code)).copied());
         known.ok_or(Unread::UnknownPolicy)
     }
 
@@ -328,8 +324,7 @@ fn effect(text: &str) -> Option<Effect> {
 }
 
 fn coding(json: &Json<'_>) -> Code {
-    let text =
-        |name: &str| json.get(name).and_then(Json::as_str).unwrap_or_default().into_owned();
+    let text = |name: &str| json.get(name).and_then(Json::as_str).unwrap_or_default().into_owned();
     Code { system: text("system"), code: text("code") }
 }
 

@@ -120,11 +120,7 @@ fn beside(element: &Element, value: &Json<'_>) -> Result<(), Unread> {
     if fits { Ok(()) } else { Err(Unread::Malformed) }
 }
 
-fn values(
-    definitions: &Definitions,
-    element: &Element,
-    value: &Json<'_>,
-) -> Result<(), Unread> {
+fn values(definitions: &Definitions, element: &Element, value: &Json<'_>) -> Result<(), Unread> {
     match value.as_array() {
         Some(values) if element.is_repeated && !values.is_empty() => {
             values.iter().try_for_each(|value| one(definitions, element, value))

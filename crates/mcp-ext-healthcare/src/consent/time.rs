@@ -37,10 +37,7 @@ impl Span {
                 let (year, month): (u16, u8) = (year.parse().ok()?, month.parse().ok()?);
                 let (next_year, next) =
                     if month == 12 { (year.checked_add(1)?, 1) } else { (year, month + 1) };
-                (
-                    midnight(format!("{text}-01"))?,
-                    midnight(format!("{next_year:04}-{next:02}-01"))?,
-                )
+                (midnight(format!("{text}-01"))?, midnight(format!("{next_year:04}-{next:02}-01"))?)
             }
             [_, _, _, _, b'-', _, _, b'-', _, _] => {
                 let begins = midnight(text.to_owned())?;
@@ -74,9 +71,8 @@ impl Period {
             return Some(true);
         }
         // Of a moment, the beginning is its end: at the very start it is within.
-        let too_early = self.start.is_some_and(|start| {
-            span.from.0 < start.from.0 && span.to.1 <= start.from.0
-        });
+        let too_early =
+            self.start.is_some_and(|start| span.from.0 < start.from.0 && span.to.1 <= start.from.0);
         let too_late = self.end.is_some_and(|end| span.from.0 >= end.to.1);
         (too_early || too_late).then_some(false)
     }
@@ -140,7 +136,18 @@ mod tests {
 
     #[test]
     fn what_is_no_date_is_none() {
-        for wrong in ["", "15", "2015-13", "2015-00", "2015-02-30", "2015-1-1", "2015-01-01T00:00Z", "20x5", "+015", "2015-+1"] {
+        for wrong in [
+            "",
+            "15",
+            "2015-13",
+            "2015-00",
+            "2015-02-30",
+            "2015-1-1",
+            "2015-01-01T00:00Z",
+            "20x5",
+            "+015",
+            "2015-+1",
+        ] {
             assert_eq!(Span::parse(wrong), None, "{wrong}");
         }
         assert!(Span::parse("2015-12").is_some() && Span::parse("9999").is_none());

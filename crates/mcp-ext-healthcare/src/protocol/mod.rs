@@ -11,11 +11,11 @@ mod settings;
 mod tool;
 
 pub use label::{Confidentiality, Label, Obligation, Phi, SecurityCode};
-pub(crate) use request::moment;
 pub use method::{
     AUDIT_GET, AuditGetParams, AuditGetResult, CONSENT_EVALUATE, ConsentDecision,
     ConsentEvaluateParams, ConsentEvaluateResult, LogEvidence,
 };
+pub(crate) use request::moment;
 pub use request::{
     Context, ContextKey, ContextReference, Hidden, Instant, InstantError, Minimize, MinimizeKey,
     Purpose, PurposeKey, Reference, ReferenceError, purposes,

@@ -4,8 +4,9 @@ use mcp_core::extension::{NamedSchema, schema_of};
 use schemars::generate::SchemaSettings;
 
 use super::{
-    AuditGetParams, AuditGetResult, Citation, ClientSettings, ConsentEvaluateParams, ConsentEvaluateResult, Context, Deid, Denial, Label, Minimization, Minimize, Purpose,
-    Receipt, ServerSettings, ToolMetadata,
+    AuditGetParams, AuditGetResult, Citation, ClientSettings, ConsentEvaluateParams,
+    ConsentEvaluateResult, Context, Deid, Denial, Label, Minimization, Minimize, Purpose, Receipt,
+    ServerSettings, ToolMetadata,
 };
 
 /// The values of `_meta`, by the names of their types.
