@@ -110,21 +110,39 @@ impl Rule {
 
     /// What the rule comes to as a Consent's own; `None` if it says nothing of this.
     pub(super) fn says(&self, question: &Question<'_>, view: View) -> Option<Effect> {
-        let stance = Stance { effect: self.effect, view };
-        if !self.conditions.iter().all(|condition| condition.holds(question, stance)) {
-            return None;
+        if self.denies(question, view) {
+            Some(Effect::Deny)
+        } else if self.permits(question, view) {
+            Some(Effect::Permit)
+        } else {
+            None
         }
-        let mut excepted = false;
-        for exception in &self.exceptions {
-            match exception.says(question, view) {
-                // Where rules disagree, a denial wins, however deep it stands.
-                Some(Effect::Deny) => return Some(Effect::Deny),
-                // Within a denial, only what permits in so many words is an exception. A denial that does not apply because
-                // of its own exceptions permits nothing outside of itself.
-                Some(Effect::Permit) => excepted |= exception.effect == Effect::Permit,
-                None => {}
-            }
-        }
-        Some(if excepted { Effect::Permit } else { self.effect })
+    }
+
+    fn holds(&self, question: &Question<'_>, stance: Stance) -> bool {
+        self.conditions.iter().all(|condition| condition.holds(question, stance))
+    }
+
+    /// Whether the rule, or one within it, denies. A denial within a permission is limited by the permission's conditions, too, and
+    /// they count as a denial's do.
+    fn denies(&self, question: &Question<'_>, view: View) -> bool {
+        self.holds(question, Stance { effect: Effect::Deny, view })
+            // Where rules disagree, a denial wins, however deep it stands.
+            && (self.exceptions.iter().any(|exception| exception.denies(question, view))
+                || self.effect == Effect::Deny && !self.is_excepted(question, view))
+    }
+
+    fn permits(&self, question: &Question<'_>, view: View) -> bool {
+        self.holds(question, Stance { effect: Effect::Permit, view })
+            && !self.exceptions.iter().any(|exception| exception.denies(question, view))
+            && (self.effect == Effect::Permit || self.is_excepted(question, view))
+    }
+
+    /// Whether something within the rule permits, in so many words. A denial that does not apply because of its own exceptions
+    /// permits nothing outside of itself.
+    fn is_excepted(&self, question: &Question<'_>, view: View) -> bool {
+        let mut permissions =
+            self.exceptions.iter().filter(|exception| exception.effect == Effect::Permit);
+        permissions.any(|exception| exception.permits(question, view))
     }
 }

@@ -13,12 +13,12 @@ const TYPES: &str = "http://hl7.org/fhir/resource-types";
 const CONFIDENTIALITY: &str = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality";
 const ACT_CODE: &str = "http://terminology.hl7.org/CodeSystem/v3-ActCode";
 
-fn one_of(all: &'static [&'static str]) -> impl Strategy<Value = &'static str> {
+fn one_of(all: &'static [&'static str]) -> impl Strategy<Value = &'static str> + Clone {
     prop::sample::select(all)
 }
 
 /// A condition, under the name of the element that has it in R4 or in R5.
-fn condition(version: FhirVersion) -> impl Strategy<Value = (String, Value)> {
+fn condition(version: FhirVersion) -> BoxedStrategy<(String, Value)> {
     let class = if version == FhirVersion::R4 { "class" } else { "resourceType" };
     let purpose = one_of(&["TREAT", "HRESCH", "ETREAT", "HPAYMT", "CAREMGT", "?"]);
     let role = one_of(&["PRCP", "IRCP", "CST", "AUT"]);
@@ -50,6 +50,7 @@ fn condition(version: FhirVersion) -> impl Strategy<Value = (String, Value)> {
         }),
         Just(("code".to_owned(), json!([{ "coding": [{ "system": "s", "code": "x" }] }]))),
     ]
+    .boxed()
 }
 
 /// A provision with all that stands in it.
@@ -65,6 +66,7 @@ fn provision(version: FhirVersion) -> impl Strategy<Value = Value> {
         }
         provision
     });
+    let leaf = leaf.boxed();
     leaf.clone().prop_recursive(3, 8, 3, move |inner| {
         (leaf.clone(), prop::collection::vec(inner, 0..3)).prop_map(|(mut whole, within)| {
             if !within.is_empty() {

@@ -94,7 +94,7 @@ pub(crate) fn record(value: &Value) -> Record {
 }
 
 /// Who asks: Doctor Quinn of the clinic, for treatment, on a day in March, about an observation.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub(crate) struct Ask {
     pub(crate) actors: Option<BTreeSet<Reference>>,
     pub(crate) purpose: Option<String>,
@@ -102,7 +102,7 @@ pub(crate) struct Ask {
     pub(crate) about: About,
 }
 
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub(crate) enum About {
     Record(Value),
     Type(Option<String>),
