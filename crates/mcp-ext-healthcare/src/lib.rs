@@ -1,7 +1,7 @@
 //! The extension `dev.mcp-ext/healthcare`: health records for models, with purpose, labels, citations and receipts.
 //!
 //! `SPEC.md` in this crate is the specification. [`protocol`] has its types, [`server`] and [`client`] the two sides, [`audit`] what
-//! each access leaves, [`smart`] what a token grants.
+//! each access leaves, [`fhir`] what it knows of FHIR, [`smart`] what a token grants, [`store`] records in memory.
 
 pub mod audit;
 pub mod client;
@@ -11,6 +11,7 @@ pub mod protocol;
 mod record;
 pub mod server;
 pub mod smart;
+pub mod store;
 
 pub use compartment::PatientCompartment;
 pub use record::{Record, RecordError};

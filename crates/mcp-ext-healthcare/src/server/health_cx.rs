@@ -10,7 +10,7 @@ use mcp_trust::label::Join;
 
 use super::disclosure::Disclosure;
 use super::policy::{Access, Interaction, Restriction};
-use super::seams::{Records, SourceError};
+use super::records::{Found, Records, Search, SourceError};
 use super::{Healthcare, Shared};
 use crate::protocol::{
     Citation, Context, DenialCode, Label, Minimize, Reference, ToolMetadata, Withheld,
@@ -199,7 +199,8 @@ impl HealthCx {
         found.map(|record| record.map(unreleased)).map_err(|error| self.of_source(error))
     }
 
-    /// Searches the [`Records`] of the extension. The parameters go into the audit event.
+    /// The first matches of a search of the [`Records`] of the extension, and what they include. The query goes into the audit event. For results of
+    /// several pages: [`fill`](Self::fill).
     ///
     /// # Errors
     /// If the extension has none, or they have no answer; a parameter that they do not know denies the call
@@ -209,34 +210,37 @@ impl HealthCx {
         resource_type: &str,
         parameters: &[(String, String)],
     ) -> Result<Vec<Unreleased>, HealthError> {
-        let asked: Vec<String> =
-            parameters.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        self.note_query(&format!("{resource_type}?{}", asked.join("&")));
+        let mut search = Search::new(resource_type);
+        search.parameters = parameters.to_vec();
+        self.note_query(&search.query());
         // One more than may be given, so that it is known whether there were more; what is withheld counts against it.
         let limit = usize::try_from(self.call.shared.limits.max_resources).unwrap_or(usize::MAX);
-        let limit = limit.saturating_add(1);
+        search.limit = limit.saturating_add(1);
+        let found = self.searched(&search).await?;
+        let all = found.matches.into_iter().chain(found.included);
+        Ok(all.map(|record| Unreleased(record, Some(Interaction::Search))).collect())
+    }
+
+    /// What the source finds, asked for no more than may be given.
+    pub(super) async fn searched(&self, search: &Search) -> Result<Found, HealthError> {
         let source = self.source()?;
-        let unreleased = |record| Unreleased(record, Some(Interaction::Search));
-        let mut found = None;
-        match self.restriction(Interaction::Search, resource_type) {
+        let mut found = Err(SourceError::UnknownParameter);
+        match self.restriction(Interaction::Search, &search.resource_type) {
             Restriction::Nothing => return Err(self.deny(DenialCode::ScopeInsufficient)),
             Restriction::Only(lists) => {
-                // A source searches for one list at a time. What it does not know of it is checked record by record.
+                // A source searches for one list at a time. Several, and what it does not know, are checked record by record.
                 if let [only] = lists.as_slice() {
-                    let all = [parameters, only].concat();
-                    let some = source.search(resource_type, &all, limit).await;
-                    found = (!matches!(some, Err(SourceError::UnknownParameter))).then_some(some);
+                    let mut narrow = search.clone();
+                    narrow.parameters.extend_from_slice(only);
+                    found = source.search(&narrow).await;
                 }
             }
             Restriction::Everything => {}
         }
-        let found = match found {
-            Some(found) => found,
-            None => source.search(resource_type, parameters, limit).await,
-        };
-        found
-            .map(|records| records.into_iter().map(unreleased).collect())
-            .map_err(|error| self.of_source(error))
+        if matches!(found, Err(SourceError::UnknownParameter)) {
+            found = source.search(search).await;
+        }
+        found.map_err(|error| self.of_source(error))
     }
 
     /// Says in the audit event what was searched for.
@@ -260,7 +264,7 @@ impl HealthCx {
         HealthError(text)
     }
 
-    fn source(&self) -> Result<&Arc<dyn Records>, HealthError> {
+    pub(super) fn source(&self) -> Result<&Arc<dyn Records>, HealthError> {
         let none = || {
             tracing::error!("a tool reads records, and the extension was given none");
             self.of_source(SourceError::Unavailable)
@@ -268,10 +272,12 @@ impl HealthCx {
         self.call.shared.records.as_ref().ok_or_else(none)
     }
 
-    fn of_source(&self, error: SourceError) -> HealthError {
+    pub(super) fn of_source(&self, error: SourceError) -> HealthError {
         match error {
             SourceError::UnknownParameter => self.deny(DenialCode::UnknownSearchParam),
             SourceError::Unavailable => self.tell("The source of records did not answer."),
+            SourceError::UnknownPage => self.tell("The cursor is no longer known; begin anew."),
+            SourceError::Unsupported => self.tell("The source of records does not offer this."),
         }
     }
 }

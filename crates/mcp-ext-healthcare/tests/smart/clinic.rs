@@ -10,7 +10,7 @@ use mcp_ext_healthcare::audit::{AuditError, AuditEvent, AuditTrail};
 use mcp_ext_healthcare::fhir::FhirVersion;
 use mcp_ext_healthcare::protocol::{DenialCode, Label, Receipt, Reference, ToolMetadata};
 use mcp_ext_healthcare::server::{
-    Access, AccessPolicy, Attestation, BreakGlassPage, CallDecision, Disclosed, HealthCx,
+    Access, AccessPolicy, Attestation, BreakGlassPage, CallDecision, Disclosed, Found, HealthCx,
     HealthError, Healthcare, HealthcareBuilder, Interaction, LaunchContext, MemoryNonces,
     RecordDecision, RecordTool, Records, SourceError, Unreleased,
 };
@@ -48,9 +48,12 @@ fn records() -> Vec<Record> {
     all.iter().map(|one| Record::parse(&one.to_string()).unwrap()).collect()
 }
 
+/// Names and values.
+type Parameters = Vec<(String, String)>;
+
 /// Gives more than it is asked for, as servers do; remembers what it was asked for.
 #[derive(Clone, Default)]
-struct Store(Arc<Mutex<Vec<Vec<(String, String)>>>>);
+struct Store(Arc<Mutex<Vec<Parameters>>>);
 
 #[async_trait]
 impl Records for Store {
@@ -60,15 +63,24 @@ impl Records for Store {
 
     async fn search(
         &self,
-        resource_type: &str,
-        parameters: &[(String, String)],
-        _: usize,
-    ) -> Result<Vec<Record>, SourceError> {
-        self.0.lock().unwrap().push(parameters.to_vec());
-        if parameters.iter().any(|(name, _)| !["category", "status"].contains(&name.as_str())) {
+        search: &mcp_ext_healthcare::server::Search,
+    ) -> Result<Found, SourceError> {
+        self.0.lock().unwrap().push(search.parameters.clone());
+        let known = ["category", "status"];
+        if search.parameters.iter().any(|(name, _)| !known.contains(&name.as_str())) {
             return Err(SourceError::UnknownParameter);
         }
-        Ok(records().into_iter().filter(|one| one.resource_type() == resource_type).collect())
+        let fits = |one: &Record| one.resource_type() == search.resource_type;
+        Ok(Found::all(records().into_iter().filter(fits).collect()))
+    }
+
+    async fn everything(
+        &self,
+        _: &Reference,
+        _: usize,
+        _: Option<&str>,
+    ) -> Result<Found, SourceError> {
+        Ok(Found::all(records()))
     }
 }
 
@@ -165,6 +177,22 @@ async fn found(health: HealthCx) -> Result<Disclosed, HealthError> {
     disclosure.records()
 }
 
+/// Page by page.
+async fn fill(health: HealthCx, Args(search): Args<Search>) -> Result<Disclosed, HealthError> {
+    let mut disclosure = health.disclosure();
+    let search = mcp_ext_healthcare::server::Search::new(search.kind);
+    let next = health.fill(&mut disclosure, search, None).await?;
+    disclosure.page(next)
+}
+
+/// Everything of a patient.
+async fn everything(health: HealthCx) -> Result<Disclosed, HealthError> {
+    let mut disclosure = health.disclosure();
+    let patient = ANNA.parse().map_err(|_| health.tell("no such form"))?;
+    let next = health.fill_everything(&mut disclosure, &patient, 100, None).await?;
+    disclosure.page(next)
+}
+
 /// Gives what it may of several types.
 async fn all(health: HealthCx) -> Result<Disclosed, HealthError> {
     let mut disclosure = health.disclosure();
@@ -214,6 +242,8 @@ impl Clinic {
             .tool(ServedTool::new("search", search).records(metadata(scopes)))
             .tool(ServedTool::new("own", own).records(metadata(scopes)))
             .tool(ServedTool::new("found", found).records(metadata(scopes)))
+            .tool(ServedTool::new("fill", fill).records(metadata(scopes)))
+            .tool(ServedTool::new("everything", everything).records(metadata(scopes)))
             .tool(ServedTool::new("all", all).records(metadata(scopes)))
             .extension(change(builder).build().unwrap())
             .build()
@@ -253,7 +283,7 @@ impl Clinic {
     }
 
     /// What the source was asked for since the last time.
-    pub(crate) fn asked(&self) -> Vec<Vec<(String, String)>> {
+    pub(crate) fn asked(&self) -> Vec<Parameters> {
         std::mem::take(&mut self.store.0.lock().unwrap())
     }
 }

@@ -92,8 +92,17 @@ async fn reading_and_searching_are_granted_one_by_one() {
             if searches { vec!["a-lab", "a-vital"] } else { vec![DENIED] },
             "{scopes}"
         );
-        let came = came_of(&clinic.call(annas(scopes), "own", json!({})).await);
-        assert_eq!(came.contains(&"a-lab".to_owned()), own, "{scopes}: it is not known how");
+        let came = came_of(&clinic.call(annas(scopes), "fill", kind("Observation")).await);
+        assert_eq!(
+            came,
+            if searches { vec!["a-lab", "a-vital"] } else { vec![DENIED] },
+            "{scopes}"
+        );
+        for tool in ["own", "everything"] {
+            let came = came_of(&clinic.call(annas(scopes), tool, json!({})).await);
+            let gives = came.contains(&"a-lab".to_owned());
+            assert_eq!(gives, own, "{scopes}: {tool} does not say how");
+        }
         let came = came_of(&clinic.call(annas(scopes), "found", json!({})).await);
         assert_eq!(came.contains(&"a-lab".to_owned()), found, "{scopes}");
     }
