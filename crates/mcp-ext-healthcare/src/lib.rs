@@ -1,7 +1,8 @@
 //! The extension `dev.mcp-ext/healthcare`: health records for models, with purpose, labels, citations and receipts.
 //!
 //! `SPEC.md` in this crate is the specification. [`protocol`] has its types, [`server`] and [`client`] the two sides, [`audit`] what
-//! each access leaves, [`fhir`] what it knows of FHIR, [`smart`] what a token grants, [`store`] records in memory.
+//! each access leaves, [`fhir`] what it knows of FHIR, [`smart`] what a token grants, [`store`] records in memory,
+//! [`tools`] tools over records.
 
 pub mod audit;
 pub mod client;
@@ -12,6 +13,7 @@ mod record;
 pub mod server;
 pub mod smart;
 pub mod store;
+pub mod tools;
 
 pub use compartment::PatientCompartment;
 pub use record::{Record, RecordError};

@@ -44,7 +44,12 @@ pub(super) fn search(
 ) -> Result<Found, SourceError> {
     let kind = search.resource_type.as_str();
     let plan = Plan::of(definitions, search)?;
-    let mut matches: Vec<(i128, &Arc<Stored>)> = candidates(inner, kind, &plan.conditions)
+    let confined = search
+        .compartment
+        .as_ref()
+        .and_then(|patient| compartment(inner, definitions, kind, patient));
+    let mut matches: Vec<(i128, &Arc<Stored>)> = confined
+        .unwrap_or_else(|| candidates(inner, kind, &plan.conditions))
         .into_iter()
         .filter(|stored| {
             plan.conditions.iter().all(|(name, condition)| condition.fits(stored.values(name)))
@@ -74,6 +79,36 @@ pub(super) fn search(
         matches: found.into_iter().map(|stored| stored.record.clone()).collect(),
         next,
     })
+}
+
+/// The records of a type in a patient's compartment; `None` if the type is in none.
+fn compartment<'i>(
+    inner: &'i Inner,
+    definitions: &Definitions,
+    kind: &str,
+    patient: &Reference,
+) -> Option<Vec<&'i Arc<Stored>>> {
+    if kind == patient.resource_type() {
+        return Some(inner.get(kind, patient.id()).into_iter().collect());
+    }
+    let parameters = definitions.compartment(kind);
+    if parameters.is_empty() {
+        return None;
+    }
+    let about = inner.about.get(patient.as_str()).into_iter().flatten();
+    Some(
+        about
+            .filter(|(of, _)| of == kind)
+            .filter_map(|(kind, id)| inner.get(kind, id))
+            .filter(|stored| is_in(stored, parameters, patient))
+            .collect(),
+    )
+}
+
+fn is_in(stored: &Stored, parameters: &[&str], patient: &Reference) -> bool {
+    parameters
+        .iter()
+        .any(|name| stored.references(Some(name)).any(|target| target == patient.as_str()))
 }
 
 /// The records of a type that may fit: those that refer to what is asked for, or all.
@@ -253,12 +288,8 @@ pub(super) fn everything(
     let itself = (patient.resource_type().to_owned(), patient.id().to_owned());
     let mut keys: BTreeSet<&Key> = BTreeSet::from([&itself]);
     let refers = |(kind, id): &&Key| {
-        let parameters = definitions.compartment(kind);
-        inner.get(kind, id).is_some_and(|stored| {
-            parameters
-                .iter()
-                .any(|name| stored.references(Some(name)).any(|target| target == patient.as_str()))
-        })
+        let stored = inner.get(kind, id);
+        stored.is_some_and(|stored| is_in(stored, definitions.compartment(kind), patient))
     };
     keys.extend(inner.about.get(patient.as_str()).into_iter().flatten().filter(refers));
     // The patient first, then by type and id.

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use mcp_core::Principal;
-use mcp_core::server::{Args, HandlerError, RequestContext, ServedTool, Server};
+use mcp_core::server::{
+    Args, Cx, HandlerError, Middleware, Next, Outcome, RequestContext, ServedTool, Server,
+};
 use mcp_ext_healthcare::audit::{AuditError, AuditEvent, AuditTrail};
 use mcp_ext_healthcare::fhir::FhirVersion;
 use mcp_ext_healthcare::protocol::{DenialCode, Label, Receipt, Reference, ToolMetadata};
@@ -204,7 +206,7 @@ async fn all(health: HealthCx) -> Result<Disclosed, HealthError> {
     disclosure.records()
 }
 
-fn metadata(scopes: &[&str]) -> ToolMetadata {
+pub(crate) fn metadata(scopes: &[&str]) -> ToolMetadata {
     let types = ["Observation", "Patient", "ValueSet"].map(str::to_owned);
     ToolMetadata::new(types, scopes.iter().map(|one| (*one).to_owned()).collect::<Vec<_>>())
 }
@@ -245,6 +247,7 @@ impl Clinic {
             .tool(ServedTool::new("fill", fill).records(metadata(scopes)))
             .tool(ServedTool::new("everything", everything).records(metadata(scopes)))
             .tool(ServedTool::new("all", all).records(metadata(scopes)))
+            .layer("launching", 0, Launching)
             .extension(change(builder).build().unwrap())
             .build()
             .unwrap();
@@ -288,6 +291,10 @@ impl Clinic {
     }
 }
 
+/// What a layer of the server finds of the token, in place of the transport.
+#[derive(Clone)]
+struct Unread(LaunchContext);
+
 /// What a call comes with.
 #[derive(Clone)]
 pub(crate) struct Token {
@@ -298,6 +305,21 @@ pub(crate) struct Token {
     pub(crate) context: Option<&'static str>,
     pub(crate) principal: bool,
     pub(crate) launch: bool,
+    /// Whether a layer of the server reads it, and not the transport.
+    pub(crate) by_layer: bool,
+}
+
+/// Reads tokens.
+struct Launching;
+
+#[async_trait]
+impl Middleware for Launching {
+    async fn request(&self, cx: Cx, next: Next) -> Result<Outcome, mcp_core::Error> {
+        match cx.transport_value::<Unread>().cloned() {
+            Some(Unread(launch)) => next.run(cx.with_value(launch)).await,
+            None => next.run(cx).await,
+        }
+    }
 }
 
 /// A token of Anna's, for a call about Anna.
@@ -308,7 +330,14 @@ pub(crate) fn annas(scopes: &str) -> Token {
 /// A user's token without a patient, for a call about Anna.
 pub(crate) fn users(scopes: &str) -> Token {
     let scopes = scopes.split(' ').filter(|scope| !scope.is_empty()).map(str::to_owned).collect();
-    Token { scopes, patient: None, context: Some(ANNA), principal: true, launch: true }
+    Token {
+        scopes,
+        patient: None,
+        context: Some(ANNA),
+        principal: true,
+        launch: true,
+        by_layer: false,
+    }
 }
 
 impl Token {
@@ -318,11 +347,16 @@ impl Token {
         if !self.launch {
             return context;
         }
-        context.with_value(LaunchContext {
+        let launch = self.read();
+        if self.by_layer { context.with_value(Unread(launch)) } else { context.with_value(launch) }
+    }
+
+    pub(crate) fn read(&self) -> LaunchContext {
+        LaunchContext {
             patient: self.patient.map(|patient| patient.parse().unwrap()),
             scopes: self.scopes.clone(),
             ..LaunchContext::default()
-        })
+        }
     }
 
     fn message(&self, tool: &str, arguments: Value) -> Message {
