@@ -9,6 +9,8 @@ pub mod fhir;
 pub mod protocol;
 mod record;
 pub mod server;
+pub mod terminology;
+pub mod tools;
 
 pub use record::{Record, RecordError};
 
