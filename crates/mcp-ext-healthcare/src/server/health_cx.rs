@@ -176,6 +176,7 @@ impl HealthCx {
     ) -> Result<Vec<Unreleased>, HealthError> {
         let mut search = Search::new(resource_type);
         search.parameters = parameters.to_vec();
+        search.compartment = self.patient().cloned();
         self.note_query(&search.query());
         // One more than may be given, so that it is known whether there were more; what is withheld counts against it.
         let limit = usize::try_from(self.call.shared.limits.max_resources).unwrap_or(usize::MAX);

@@ -73,9 +73,11 @@ impl HealthCx {
     pub async fn fill(
         &self,
         disclosure: &mut Disclosure,
-        search: Search,
+        mut search: Search,
         cursor: Option<&str>,
     ) -> Result<Option<String>, HealthError> {
+        // Nothing else would be given.
+        search.compartment = self.patient().cloned();
         let limit = search.limit;
         self.fill_from(disclosure, &Query::Search(search), limit, cursor).await
     }

@@ -40,6 +40,9 @@ pub struct Search {
     pub resource_type: String,
     /// Names, with their modifiers, and values, each as FHIR writes it. All have to fit.
     pub parameters: Vec<(String, String)>,
+    /// The patient in whose compartment the matches have to be, if their type is in compartments at all. A source that cannot tell may
+    /// leave it out: every record is checked afterwards.
+    pub compartment: Option<Reference>,
     /// How many matches are asked for, at the most. What `_include` brings is not counted.
     pub limit: usize,
     /// Where to go on: [`Found::next`] of the search before.
@@ -50,7 +53,13 @@ impl Search {
     /// All records of a type, a hundred at once.
     #[must_use]
     pub fn new(resource_type: impl Into<String>) -> Self {
-        Self { resource_type: resource_type.into(), parameters: Vec::new(), limit: 100, page: None }
+        Self {
+            resource_type: resource_type.into(),
+            parameters: Vec::new(),
+            compartment: None,
+            limit: 100,
+            page: None,
+        }
     }
 
     /// Those that fit this, too.
