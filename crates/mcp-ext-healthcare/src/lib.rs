@@ -8,6 +8,7 @@ pub mod audit;
 pub mod client;
 pub mod fhir;
 pub mod protocol;
+pub mod provenance;
 mod record;
 pub mod server;
 pub mod store;

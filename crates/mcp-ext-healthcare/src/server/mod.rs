@@ -17,6 +17,7 @@ mod seams;
 mod settle;
 mod stamp;
 mod tool;
+mod writing;
 
 pub use break_glass::{Attestation, BreakGlassPage, MAX_TTL, MemoryNonces, Nonces};
 pub use builder::{Existence, HealthcareBuildError, HealthcareBuilder, Undeclared};

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::LocalTerminology;
-use super::code_system::{CodeSystem, owned};
+use super::code_system::CodeSystem;
 use super::concept_map::{Match, Wanted};
 use super::value_set::{Member, expand};
 use crate::fhir::{FhirVersion, Json, Text};
@@ -81,7 +81,7 @@ impl Asked<'_> {
             out.push(with_parts("designation", parts));
         }
         for one in &concept.properties {
-            out.push(property(&one.code, &one.kind, owned(&one.value)));
+            out.push(property(&one.code, &one.kind, one.value.clone()));
         }
         let parents = concept.parents.iter().filter_map(|number| system.concepts.get(*number));
         let told = |code: &str| {

@@ -244,22 +244,5 @@ fn property(text: &str) -> Option<Property> {
     let code = json.get("code")?.as_str()?.into_owned();
     let (kind, value) =
         json.as_object()?.iter().find(|(name, _)| name.get().starts_with("value"))?;
-    Some(Property { code, kind: kind.get().into_owned(), value: owned(value) })
-}
-
-/// The value, for itself. Objects keep the members that are text.
-pub(crate) fn owned(value: &Json<'_>) -> Json<'static> {
-    match value {
-        Json::Null => Json::Null,
-        Json::Bool(value) => Json::Bool(*value),
-        Json::Number(digits) => Json::Number(Cow::Owned(digits.clone().into_owned())),
-        Json::String(text) => Json::text(&text.get()),
-        Json::Array(values) => Json::Array(values.iter().map(owned).collect()),
-        Json::Object(members) => Json::Object(
-            members
-                .iter()
-                .map(|(name, value)| (crate::fhir::Text::new(&name.get()), owned(value)))
-                .collect(),
-        ),
-    }
+    Some(Property { code, kind: kind.get().into_owned(), value: value.clone().into_owned() })
 }
