@@ -7,6 +7,7 @@
 mod break_glass;
 mod builder;
 mod disclosure;
+mod gather;
 mod health_cx;
 mod layer;
 mod operations;

@@ -5,12 +5,14 @@
 
 mod draft;
 mod everything;
+mod ips;
 mod read;
 mod search;
 pub mod terminology;
 
 pub use draft::{Confirmation, ConfirmationPage, DraftTool};
 pub use everything::fhir_everything;
+pub use ips::ips_summary;
 pub use read::fhir_read;
 pub use search::fhir_search;
 
