@@ -9,10 +9,12 @@ pub mod client;
 mod compartment;
 pub mod fhir;
 pub mod protocol;
+pub mod provenance;
 mod record;
 pub mod server;
 pub mod smart;
 pub mod store;
+pub mod terminology;
 pub mod tools;
 
 pub use compartment::PatientCompartment;
