@@ -1,10 +1,11 @@
 //! The extension `dev.mcp-ext/healthcare`: health records for models, with purpose, labels, citations and receipts.
 //!
 //! `SPEC.md` in this crate is the specification. [`protocol`] has its types, [`server`] and [`client`] the two sides, [`audit`] what
-//! each access leaves.
+//! each access leaves, [`deid`] what makes records safe to give away.
 
 pub mod audit;
 pub mod client;
+pub mod deid;
 pub mod fhir;
 pub mod protocol;
 mod record;

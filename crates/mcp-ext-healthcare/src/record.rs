@@ -4,6 +4,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::sync::OnceLock;
 
 use mcp_core::RawJson;
 use mcp_core::protocol::JsonMap;
@@ -85,7 +86,7 @@ pub struct Record {
     version: Option<String>,
     last_updated: Option<Instant>,
     security: BTreeSet<SecurityCode>,
-    digest: Digest,
+    digest: OnceLock<Digest>,
 }
 
 #[derive(Default, Deserialize)]
@@ -113,8 +114,14 @@ impl Record {
     /// If it is no resource with a type and an id, is ambiguous (repeats a key, say), or holds others.
     pub fn parse(text: &str) -> Result<Self, RecordError> {
         let canonical = Canonical::from_slice(text.as_bytes()).map_err(|_| RecordError::Json)?;
-        let members: JsonMap<RawJson> =
-            serde_json::from_str(text).map_err(|_| RecordError::Json)?;
+        let members = serde_json::from_str(text).map_err(|_| RecordError::Json)?;
+        let record = Self::of_members(members)?;
+        let _ = record.digest.set(canonical.digest());
+        Ok(record)
+    }
+
+    /// A record of elements that are known to be strict JSON. Its digest is made when it is asked for.
+    pub(crate) fn of_members(members: JsonMap<RawJson>) -> Result<Self, RecordError> {
         let text_of = |name: &str| -> Option<String> { members.parse(name).ok().flatten() };
         let kind = text_of("resourceType").ok_or(RecordError::Identity)?;
         if matches!(kind.as_str(), "Bundle" | "Parameters") {
@@ -138,7 +145,7 @@ impl Record {
             version: meta.version,
             last_updated: meta.last_updated,
             security,
-            digest: canonical.digest(),
+            digest: OnceLock::new(),
         })
     }
 
@@ -195,7 +202,11 @@ impl Record {
     /// The digest of the canonical form (RFC 8785) of what was read.
     #[must_use]
     pub fn digest(&self) -> Digest {
-        self.digest
+        *self.digest.get_or_init(|| {
+            let json = self.json();
+            let canonical = Canonical::from_slice(json.get().as_bytes());
+            canonical.map_or_else(|_| Digest::of(json.get().as_bytes()), |text| text.digest())
+        })
     }
 
     /// What protects it by what it says of itself, before anybody knows more: SPEC.md, section 6.
