@@ -36,7 +36,9 @@ pub(super) enum CodeShape {
 pub(super) struct KnownExtension {
     /// The codes that it may have.
     pub(super) codes: Vec<&'static str>,
-    /// The extensions within it.
+    /// Whether its value is judged by its datatype, as an element's is.
+    pub(super) values: bool,
+    /// The extensions within it. Their values are judged so.
     pub(super) within: Vec<&'static str>,
 }
 
@@ -105,6 +107,7 @@ impl Table {
                 let mut extension = KnownExtension::default();
                 let url = words.next()?;
                 match words.next()? {
+                    "values" => extension.values = true,
                     "codes" => extension.codes.extend(words),
                     "within" => extension.within.extend(words),
                     _ => return None,

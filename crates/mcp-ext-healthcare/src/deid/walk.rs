@@ -148,6 +148,9 @@ impl<'e> Walk<'e> {
         };
         let mut written = false;
         if sibling.is_some() {
+            if member.rule == Rule::Withhold {
+                return Err(Withheld);
+            }
             at.skip();
         } else {
             if is_named {
@@ -289,6 +292,13 @@ impl<'e> Walk<'e> {
 
     fn primitive(&mut self, at: &mut Cursor<'_>, member: &Member) -> bool {
         if member.rule == Rule::Keep {
+            // FHIR's JSON has numbers of 64 bits in quotation marks.
+            if member.primitive == Some(Primitive::Integer64) {
+                let digits = at.any_string().filter(|text| values::digits(text, 1..=18));
+                let Some(digits) = digits else { return false };
+                self.quoted(digits);
+                return true;
+            }
             let Some(value) = at.scalar() else { return false };
             let is_boolean = matches!(value, "true" | "false");
             let is_number = value.starts_with(|c: char| c.is_ascii_digit() || c == '-');
@@ -301,15 +311,16 @@ impl<'e> Walk<'e> {
         }
         let Some(text) = at.any_string() else { return false };
         let text = plain(text);
-        match self.text(member, &text) {
-            Some(kept) => {
-                self.out.push('"');
-                self.out.push_str(&kept);
-                self.out.push('"');
-                true
-            }
-            None => false,
-        }
+        let Some(kept) = self.text(member, &text) else { return false };
+        self.quoted(&kept);
+        true
+    }
+
+    /// A text that has nothing to be escaped.
+    fn quoted(&mut self, text: &str) {
+        self.out.push('"');
+        self.out.push_str(text);
+        self.out.push('"');
     }
 
     /// What stays of a text. It has nothing that would have to be escaped in JSON.
@@ -544,24 +555,27 @@ impl<'e> Walk<'e> {
         self.out.push_str(url);
         self.out.push('"');
         let mut any = false;
+        let first = self.missed.len();
         at.take(b'{');
         while let Some(name) = at.name() {
             let mark = self.out.len();
             self.out.push(',');
             let written = match (&*plain(name), known) {
-                ("valueCode", Some(known)) => {
+                ("valueCode", Some(known)) if !known.values => {
                     let code = at.any_string().unwrap_or_default();
                     self.out.push_str("\"valueCode\":\"");
                     self.out.push_str(code);
                     self.out.push('"');
                     known.codes.contains(&code)
                 }
-                ("extension", Some(known)) => {
+                ("extension", Some(known)) if !known.within.is_empty() => {
                     self.out.push_str("\"extension\":");
                     self.each(at, |walk, at| walk.extension(at, Some(&known.within)))?
                 }
                 ("modifierExtension", _) => return Err(Withheld),
-                (name, None) if name != "extension" => {
+                (name, known)
+                    if name.starts_with("value") && known.is_none_or(|known| known.values) =>
+                {
                     self.element(at, self.engine.plan.extension, name, true)?
                 }
                 _ => {
@@ -574,6 +588,7 @@ impl<'e> Walk<'e> {
             }
             any |= written;
         }
+        self.missed.truncate(first);
         self.out.push('}');
         Ok(any)
     }

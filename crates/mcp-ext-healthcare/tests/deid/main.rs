@@ -1,0 +1,12 @@
+//! De-identification, on cases, on every official example of R4 and R5, and on resources that have every element.
+//!
+//! `cargo xtask test` downloads the examples (`cargo xtask peers` does so alone). Without them those tests say so and end.
+
+mod cases;
+#[path = "../fhir/corpus.rs"]
+mod corpus;
+mod examples;
+mod known;
+mod planting;
+mod pseudonyms;
+mod whole;
