@@ -10,6 +10,7 @@ use mcp_core::RawJson;
 use mcp_core::protocol::JsonMap;
 use mcp_trust::canonical::Canonical;
 use mcp_trust::digest::Digest;
+use mcp_trust::strict;
 use serde::Deserialize;
 
 use crate::protocol::{Confidentiality, Instant, Label, Obligation, Phi, Reference, SecurityCode};
@@ -86,6 +87,7 @@ pub struct Record {
     version: Option<String>,
     last_updated: Option<Instant>,
     security: BTreeSet<SecurityCode>,
+    /// Made when it is asked for: it takes longer than to read a record, and many are read that nobody gets.
     digest: OnceLock<Digest>,
 }
 
@@ -113,14 +115,11 @@ impl Record {
     /// # Errors
     /// If it is no resource with a type and an id, is ambiguous (repeats a key, say), or holds others.
     pub fn parse(text: &str) -> Result<Self, RecordError> {
-        let canonical = Canonical::from_slice(text.as_bytes()).map_err(|_| RecordError::Json)?;
-        let members = serde_json::from_str(text).map_err(|_| RecordError::Json)?;
-        let record = Self::of_members(members)?;
-        let _ = record.digest.set(canonical.digest());
-        Ok(record)
+        let text = strict::check(text.as_bytes()).map_err(|_| RecordError::Json)?;
+        Self::of_members(serde_json::from_str(text).map_err(|_| RecordError::Json)?)
     }
 
-    /// A record of elements that are known to be strict JSON. Its digest is made when it is asked for.
+    /// A record of elements that are known to be strict JSON.
     pub(crate) fn of_members(members: JsonMap<RawJson>) -> Result<Self, RecordError> {
         let text_of = |name: &str| -> Option<String> { members.parse(name).ok().flatten() };
         let kind = text_of("resourceType").ok_or(RecordError::Identity)?;
@@ -249,6 +248,8 @@ impl Record {
                 || mandatory.contains(&element)
                 || elements.iter().any(|wanted| wanted == element)
         };
+        // The digest stays that of what was read.
+        let _ = self.digest();
         let mut reduced = self.clone();
         let dropped: Vec<String> =
             self.members.keys().filter(|name| !is_kept(name)).map(str::to_owned).collect();
@@ -351,5 +352,7 @@ mod tests {
         );
         let all: Vec<String> = record(text).elements().map(|(name, _)| name.to_owned()).collect();
         assert_eq!(record(text).reduced_to(&all, &[]).json().get(), text);
+        assert_eq!(reduced.digest(), record(text).digest());
+        assert_ne!(record(reduced.json().get()).digest(), record(text).digest());
     }
 }

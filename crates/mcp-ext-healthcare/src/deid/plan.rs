@@ -6,6 +6,9 @@ use super::rule::Rule;
 use super::table::{Rules, Table};
 use crate::fhir::{Content, Definitions, Element, Primitive, Shape};
 
+/// Types that no resource is of.
+const ABSTRACT: [&str; 4] = ["Resource", "DomainResource", "CanonicalResource", "MetadataResource"];
+
 /// Which column of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Method {
@@ -48,7 +51,8 @@ impl Plan {
             open: Vec::new(),
         };
         let mut plan = Self::default();
-        let mut names: Vec<_> = definitions.resources().collect();
+        let mut names: Vec<_> =
+            definitions.resources().filter(|name| !ABSTRACT.contains(name)).collect();
         names.sort_unstable();
         for name in names {
             if let Some(shape) = definitions.resource(name) {

@@ -18,7 +18,12 @@ fn no_identifier_remains_in_any_element_of_any_type() {
         for kind in definitions.resources() {
             let text = planting::whole(definitions, kind, 3).to_string();
             assert!(!planting::left(&text).is_empty(), "{kind}");
-            let given = safe.text(&text).unwrap();
+            let is_abstract = kind.ends_with("Resource");
+            let Some(given) = safe.text(&text) else {
+                assert!(is_abstract, "{kind}");
+                continue;
+            };
+            assert!(!is_abstract, "{kind}");
             assert!(planting::left(&given).is_empty(), "{kind}: {given}");
             let found = Found::of(
                 definitions,
