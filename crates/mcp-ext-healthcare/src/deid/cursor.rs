@@ -61,7 +61,7 @@ impl<'a> Cursor<'a> {
     pub(super) fn string(&mut self) -> &'a str {
         self.at += 1;
         let start = self.at;
-        self.to_quote();
+        self.until_quote();
         let written = self.text.get(start..self.at).unwrap_or_default();
         self.at += 1;
         written
@@ -92,7 +92,7 @@ impl<'a> Cursor<'a> {
         match self.peek() {
             b'"' => {
                 self.at += 1;
-                self.to_quote();
+                self.until_quote();
                 self.at += 1;
             }
             b'{' | b'[' => self.skip_nested(),
@@ -114,7 +114,7 @@ impl<'a> Cursor<'a> {
             self.at += 1;
             match byte {
                 b'"' => {
-                    self.to_quote();
+                    self.until_quote();
                     self.at += 1;
                 }
                 b'{' | b'[' => depth += 1,
@@ -130,7 +130,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// Goes to the quotation mark that ends a string.
-    fn to_quote(&mut self) {
+    fn until_quote(&mut self) {
         while let Some(byte) = self.bytes.get(self.at) {
             match byte {
                 b'"' => return,
