@@ -2,7 +2,9 @@
 //! they sign, verified by ours.
 //!
 //! The programs are `tests/interop/identity.py` (jsonschema, PyJWT, a2a-sdk), `tests/interop/identity.mjs` (ajv, jose,
-//! @a2a-js/sdk) and the example `agent-card` of `mcp-identity`.
+//! @a2a-js/sdk) and the example `agent-card` of `mcp-identity`; then what our own command finds there.
+
+mod command;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -53,6 +55,8 @@ pub(crate) fn step() -> Result {
     let secret = process::capture(Command::new(&cards).args(["key", "docs"]))?;
     std::fs::write(&key, secret).context(format_args!("cannot write {}", key.display()))?;
 
+    let mut problems = command::problems(&docs, &folder)?;
+
     let mut command = Command::new(docs);
     command.arg(peers::folder().join("docs")).args(["--http", "127.0.0.1:0"]);
     command.args(["--identity", "--origin", ORIGIN, "--key"]).arg(&key);
@@ -63,7 +67,6 @@ pub(crate) fn step() -> Result {
     let python = Python::with("python-identity", &requirements)?.script("identity.py");
     let node = Node::ready()?.script("identity.mjs")?;
     let schema = schema();
-    let mut problems = Vec::new();
     for (name, mut words, origin) in [("python", python, Some(ORIGIN)), ("node", node, None)] {
         words.extend(["--base".to_owned(), base.clone()]);
         words.extend(origin.into_iter().flat_map(|it| ["--origin".to_owned(), it.to_owned()]));

@@ -92,6 +92,23 @@ pub(crate) fn postgresql() -> Result {
     install_debian("postgresql", "PostgreSQL is not installed (initdb)")
 }
 
+/// Sees to it that processes can be given wrong clocks, where that is possible: with libfaketime, on Linux. Says whether it is.
+pub(crate) fn wrong_clocks() -> Result<bool> {
+    if !cfg!(target_os = "linux") {
+        return Ok(false);
+    }
+    let library = || {
+        let architectures = std::fs::read_dir("/usr/lib").into_iter().flatten().flatten();
+        architectures
+            .map(|folder| folder.path().join("faketime/libfaketime.so.1"))
+            .any(|file| file.is_file())
+    };
+    if !library() {
+        install_debian("libfaketime", "libfaketime is not installed")?;
+    }
+    Ok(true)
+}
+
 fn is_root() -> bool {
     let mut id = Command::new("id");
     process::capture(id.arg("-u")).is_ok_and(|id| id.trim() == "0")

@@ -30,11 +30,12 @@ const RUNS: &[&[&str]] = &[
 /// The step of `cargo xtask test`.
 pub(crate) fn step() -> Result {
     peers::postgresql()?;
+    let wrong_clocks = peers::wrong_clocks()?;
     peers::FhirPackages::ready()?;
     let mut outcomes = Outcomes::new();
     let mut problems = Vec::new();
     for selection in RUNS {
-        let report = run(selection)?;
+        let report = run(selection, wrong_clocks)?;
         outcomes.extend(report.outcomes);
         problems.extend(report.problems);
     }
@@ -42,7 +43,7 @@ pub(crate) fn step() -> Result {
     if problems.is_empty() { Ok(()) } else { Err(Failure::new(problems.join("\n"))) }
 }
 
-fn run(selection: &[&str]) -> Result<Report> {
+fn run(selection: &[&str], wrong_clocks: bool) -> Result<Report> {
     let mut build = vec!["test", "--no-run", "--locked"];
     build.extend(selection);
     let names: BTreeMap<String, String> = workspace::build(&build)?
@@ -62,6 +63,9 @@ fn run(selection: &[&str]) -> Result<Report> {
         .env("CARGO_TERM_COLOR", "never")
         // Here, what is not installed is no reason to skip a test.
         .env("MCP_TEST_POSTGRES", "required");
+    if wrong_clocks {
+        command.env("MCP_TEST_FAKETIME", "required");
+    }
     println!("$ {}", process::shown(&command));
     let mut report = Report::new(names);
     let status = process::follow(&mut command, LIMIT, |line| {

@@ -211,8 +211,8 @@ async fn signatures(
 pub(crate) async fn drift(options: DriftOptions) -> Result<Report, Failure> {
     let Loaded { card, url, .. } = load(&options.card, &options.fetch).await?;
     let fetcher = fetcher(&options.fetch)?;
-    let endpoint = match &options.server {
-        Some(server) => server.clone(),
+    let (client, endpoint) = match &options.server {
+        Some(server) => (connect::to_address(server, &options.http)?, server.clone()),
         None => {
             if !options.http.header.is_empty() || options.http.bearer_env.is_some() {
                 // A card can name anybody's endpoint.
@@ -221,11 +221,10 @@ pub(crate) async fn drift(options: DriftOptions) -> Result<Report, Failure> {
             }
             let endpoint = named_endpoint(&card, url.as_ref())?;
             // A card must not make this program ask whatever it names.
-            fetcher.permits(&endpoint).await?;
-            endpoint.to_string()
+            let client = connect::to_named(&endpoint, &fetcher, &options.http).await?;
+            (client, endpoint.to_string())
         }
     };
-    let client = connect::to_address(&endpoint, &options.http)?;
     let live = live(&client, &endpoint).await;
     client.close().await;
     let mut live = live?;

@@ -5,15 +5,41 @@ use std::time::Duration;
 
 use mcp_core::client::Client;
 use mcp_core::transport::{ChildOptions, ChildProcess, Stderr};
-use mcp_http::HttpTransport;
+use mcp_http::{HttpTransport, HttpTransportBuilder};
+use mcp_identity::fetch::{Fetcher, Url};
 use mcp_tasks::TasksClient;
 
 use crate::cli::HttpOptions;
 use crate::failure::Failure;
 use crate::{ask, text};
 
-/// A client of the server at an address.
+/// A client of the server at an address that its user named.
 pub(crate) fn to_address(address: &str, options: &HttpOptions) -> Result<Client, Failure> {
+    finish(builder(options).connect(build(transport(address, options)?)?))
+}
+
+/// A client of the server at an address that somebody else named: each connection goes to an address that the fetcher permits for
+/// the name at this moment, and nothing is looked up after it was checked.
+pub(crate) async fn to_named(
+    url: &Url,
+    fetcher: &Fetcher,
+    options: &HttpOptions,
+) -> Result<Client, Failure> {
+    // What is refused is said before anything is sent; a host that is an address is not looked up later.
+    fetcher.addresses(url).await?;
+    let (fetcher, at) = (fetcher.clone(), url.clone());
+    let transport = transport(&url.to_string(), options)?.resolver(move |_host: String| {
+        let (fetcher, at) = (fetcher.clone(), at.clone());
+        async move { fetcher.addresses(&at).await.map_err(std::io::Error::other) }
+    });
+    finish(builder(options).connect(build(transport)?))
+}
+
+fn build(transport: HttpTransportBuilder) -> Result<HttpTransport, Failure> {
+    transport.build().map_err(|error| Failure::usage(error.to_string()))
+}
+
+fn transport(address: &str, options: &HttpOptions) -> Result<HttpTransportBuilder, Failure> {
     if !address.starts_with("http://") && !address.starts_with("https://") {
         let hint = "the server is given as https://… or http://…, or as a command after --; \
                     `mcp discover` finds the servers of a domain";
@@ -31,8 +57,7 @@ pub(crate) fn to_address(address: &str, options: &HttpOptions) -> Result<Client,
             .map_err(|_| Failure::usage(format!("the variable {variable} is not set")))?;
         transport = transport.header("Authorization", format!("Bearer {token}"));
     }
-    let transport = transport.build().map_err(|error| Failure::usage(error.to_string()))?;
-    finish(builder(options).connect(transport))
+    Ok(transport)
 }
 
 /// A client of a server that is started for it.

@@ -1,7 +1,8 @@
 //! The extension `dev.mcp-ext/healthcare`: health records for models, with purpose, labels, citations and receipts.
 //!
 //! `SPEC.md` in this crate is the specification. [`protocol`] has its types, [`server`] and [`client`] the two sides, [`audit`] what
-//! each access leaves, [`deid`] what makes records safe to give away.
+//! each access leaves, [`deid`] de-identification, [`fhir`] what it knows of FHIR, [`store`] records in memory,
+//! [`tools`] tools over records.
 
 pub mod audit;
 pub mod client;
@@ -10,6 +11,8 @@ pub mod fhir;
 pub mod protocol;
 mod record;
 pub mod server;
+pub mod store;
+pub mod tools;
 
 pub use record::{Record, RecordError};
 

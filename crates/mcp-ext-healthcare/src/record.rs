@@ -13,6 +13,7 @@ use mcp_trust::digest::Digest;
 use mcp_trust::strict;
 use serde::Deserialize;
 
+use crate::fhir::Json;
 use crate::protocol::{Confidentiality, Instant, Label, Obligation, Phi, Reference, SecurityCode};
 
 /// Elements that are kept whatever is asked for: without the last two, others would mean something else.
@@ -115,7 +116,8 @@ impl Record {
     /// # Errors
     /// If it is no resource with a type and an id, is ambiguous (repeats a key, say), or holds others.
     pub fn parse(text: &str) -> Result<Self, RecordError> {
-        let text = strict::check(text.as_bytes()).map_err(|_| RecordError::Json)?;
+        let text = strict::Reader::new().any_number().check(text.as_bytes());
+        let text = text.map_err(|_| RecordError::Json)?;
         Self::of_members(serde_json::from_str(text).map_err(|_| RecordError::Json)?)
     }
 
@@ -198,13 +200,14 @@ impl Record {
         RawJson::from_serialize(&self.members).unwrap_or_else(|_| RawJson::null())
     }
 
-    /// The digest of the canonical form (RFC 8785) of what was read.
+    /// The digest of the canonical form (RFC 8785) of what was read; a number beyond ±(2^53−1), or of a double's range, counts as the
+    /// string of its digits.
     #[must_use]
     pub fn digest(&self) -> Digest {
         *self.digest.get_or_init(|| {
             let json = self.json();
-            let canonical = Canonical::from_slice(json.get().as_bytes());
-            canonical.map_or_else(|_| Digest::of(json.get().as_bytes()), |text| text.digest())
+            let own = || Digest::of(json.get().as_bytes());
+            canonical(json.get()).map_or_else(own, |canonical| canonical.digest())
         })
     }
 
@@ -277,6 +280,30 @@ impl Record {
     }
 }
 
+/// The canonical form (RFC 8785), in which a number that it cannot express is the string of its digits: FHIR's decimals and integers can
+/// be larger than a double is exact.
+fn canonical(text: &str) -> Option<Canonical> {
+    if let Ok(canonical) = Canonical::from_slice(text.as_bytes()) {
+        return Some(canonical);
+    }
+    let mut json = Json::parse(text.as_bytes()).ok()?;
+    with_numbers_as_strings(&mut json);
+    Canonical::from_slice(json.to_string().as_bytes()).ok()
+}
+
+fn with_numbers_as_strings(json: &mut Json<'_>) {
+    match json {
+        Json::Number(written) if strict::check(written.as_bytes()).is_err() => {
+            *json = Json::text(written);
+        }
+        Json::Array(values) => values.iter_mut().for_each(with_numbers_as_strings),
+        Json::Object(members) => {
+            members.iter_mut().for_each(|(_, value)| with_numbers_as_strings(value));
+        }
+        _ => {}
+    }
+}
+
 /// Whether a text is a version as FHIR has it: an id.
 fn is_version(text: &str) -> bool {
     Reference::new("A", text).is_ok()
@@ -316,6 +343,21 @@ mod tests {
         ] {
             assert_eq!(Record::parse(text).unwrap_err(), error, "{text}");
         }
+    }
+
+    #[test]
+    fn numbers_of_any_size_are_kept() {
+        let of = |number: &str| {
+            record(&format!(
+                r#"{{"resourceType":"Observation","id":"1","valueQuantity":{{"value":{number}}}}}"#
+            ))
+        };
+        let large = of("1000000000000000000.10");
+        assert!(large.json().get().contains("1000000000000000000.10"));
+        // Two that are one double are two records.
+        assert_ne!(of("9007199254740993").digest(), of("9007199254740992").digest());
+        assert_eq!(of("1.0").digest(), of("1").digest());
+        assert_eq!(of("1e999").digest(), of("1e999").digest());
     }
 
     #[test]

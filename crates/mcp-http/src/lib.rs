@@ -85,6 +85,7 @@ pub mod sse;
 #[cfg(feature = "client")]
 pub use client::{
     Credentials, CredentialsError, HttpTransport, HttpTransportBuilder, HttpTransportError,
+    Resolve, Resolving,
 };
 /// The version that [`HttpTransportBuilder::tls_config`] takes.
 #[cfg(feature = "tls")]

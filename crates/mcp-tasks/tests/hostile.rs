@@ -466,10 +466,13 @@ async fn what_was_answered_before_a_restart_is_not_asked_again() {
     assert!(log.of("tasks/update").is_empty() && log.of("tools/call").is_empty());
 }
 
+/// The method and the name of each request.
+type Names = Arc<Mutex<Vec<(String, Option<String>)>>>;
+
 /// Keeps what a transport is told to put into headers.
 struct Headers {
     inner: FakeServer,
-    names: Arc<Mutex<Vec<(String, Option<String>)>>>,
+    names: Names,
 }
 
 #[async_trait]
@@ -506,7 +509,7 @@ async fn requests_about_a_task_are_routed_by_its_id() {
         };
         vec![FakeServer::result(request, result)]
     });
-    let names = Arc::default();
+    let names = Names::default();
     let transport = Headers { inner: inner.mirroring(), names: Arc::clone(&names) };
     let tasks = TasksClient::new();
     let client = app().extension(tasks.clone()).connect(transport).unwrap();

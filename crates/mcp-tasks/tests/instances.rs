@@ -1,4 +1,5 @@
-//! Instances that share a database, as real processes: killed at any moment, and stopped past their lease.
+//! Instances that share a database, as real processes: killed at any moment, stopped past their lease, and with clocks that are
+//! hours apart.
 //!
 //! The program starts itself as the instances. With `MCP_CHAOS_TASKS=1000` in the environment it is the long run: a kill of a
 //! random instance each second until all tasks have ended.
@@ -37,7 +38,7 @@ fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        ["instance", address] => runtime.block_on(instance(address)),
+        ["instance", address, lease] => runtime.block_on(instance(address, lease)),
         // What libtest would list, for the tools that ask.
         ["--list", ..] => println!("instances: test"),
         _ => runtime.block_on(tests()),
@@ -46,29 +47,49 @@ fn main() {
 
 /// In the words of libtest, for those who read them. A test that fails ends it all.
 async fn tests() {
-    println!("\nrunning 2 tests");
-    match TestPostgres::start_if_installed() {
-        None => {
-            for name in [
-                "instances_that_are_killed_finish_everything",
-                "an_instance_that_slept_changes_nothing",
-            ] {
-                println!("test {name} ... ignored");
+    const KILLED: &str = "instances_that_are_killed_finish_everything";
+    const SLEPT: &str = "an_instance_that_slept_changes_nothing";
+    const CLOCKS: &str = "instances_whose_clocks_are_wrong_agree";
+    println!("\nrunning 3 tests");
+    let mut passed = 0;
+    if let Some(server) = TestPostgres::start_if_installed() {
+        instances_that_are_killed_finish_everything(&server.address()).await;
+        println!("test {KILLED} ... ok");
+        an_instance_that_slept_changes_nothing(&server.address()).await;
+        println!("test {SLEPT} ... ok");
+        passed += 2;
+        match wrong_clocks() {
+            Some(library) => {
+                instances_whose_clocks_are_wrong_agree(&server.address(), &library).await;
+                println!("test {CLOCKS} ... ok");
+                passed += 1;
             }
-            println!(
-                "\ntest result: ok. 0 passed; 0 failed; 2 ignored; 0 measured; 0 filtered out\n"
-            );
+            None => println!("test {CLOCKS} ... ignored"),
         }
-        Some(server) => {
-            instances_that_are_killed_finish_everything(&server.address()).await;
-            println!("test instances_that_are_killed_finish_everything ... ok");
-            an_instance_that_slept_changes_nothing(&server.address()).await;
-            println!("test an_instance_that_slept_changes_nothing ... ok");
-            println!(
-                "\ntest result: ok. 2 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out\n"
-            );
+    } else {
+        for name in [KILLED, SLEPT, CLOCKS] {
+            println!("test {name} ... ignored");
         }
     }
+    println!(
+        "\ntest result: ok. {passed} passed; 0 failed; {} ignored; 0 measured; 0 filtered out\n",
+        3 - passed
+    );
+}
+
+/// The library that gives a process another clock. With `MCP_TEST_FAKETIME=required` in the environment, as in this project's own
+/// test run, it has to be there.
+fn wrong_clocks() -> Option<PathBuf> {
+    let architectures = std::fs::read_dir("/usr/lib").into_iter().flatten().flatten();
+    let found = architectures
+        .map(|folder| folder.path().join("faketime/libfaketime.so.1"))
+        .find(|file| file.is_file());
+    let required = std::env::var_os("MCP_TEST_FAKETIME").is_some_and(|value| value == "required");
+    assert!(found.is_some() || !required, "libfaketime is not installed");
+    if found.is_none() {
+        println!("skipped: libfaketime is not installed");
+    }
+    found
 }
 
 /// Appends a line, in one write, to the record of what happened.
@@ -116,29 +137,44 @@ async fn steps(cx: Cx, Args(job): Args<Job>) -> Result<String, HandlerError> {
     Ok(format!("{} by {process}", job.name))
 }
 
-/// One instance: nothing but its workers.
-async fn instance(address: &str) {
+/// One instance: nothing but its workers. It says what time it believes it to be.
+async fn instance(address: &str, lease: &str) {
     let store = PostgresStore::connect(address).await.unwrap();
     let server = Server::builder("instance", "1")
         .tool(ServedTool::new("steps", steps).task(TaskPolicy::allowed()))
-        .extension(Tasks::new(store).lease(LEASE))
+        .extension(Tasks::new(store).lease(Duration::from_secs(lease.parse().unwrap())))
         .build()
         .unwrap();
     let (_trigger, shutdown) = Shutdown::new();
-    println!("ready");
+    println!("ready {}", now());
     server.run_extensions(shutdown).await;
 }
 
+/// Seconds since 1970, as this process believes.
+fn now() -> u64 {
+    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs()
+}
+
 async fn start(address: &str) -> Child {
+    start_with(address, LEASE, &[]).await.0
+}
+
+/// Starts an instance; gives the time by its clock.
+async fn start_with(
+    address: &str,
+    lease: Duration,
+    environment: &[(&str, &std::ffi::OsStr)],
+) -> (Child, u64) {
     let mut child = Command::new(std::env::current_exe().unwrap())
-        .args(["instance", address])
+        .args(["instance", address, &lease.as_secs().to_string()])
+        .envs(environment.iter().copied())
         .stdout(Stdio::piped())
         .kill_on_drop(true)
         .spawn()
         .unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    assert_eq!(lines.next_line().await.unwrap().as_deref(), Some("ready"));
-    child
+    let line = lines.next_line().await.unwrap().unwrap();
+    (child, line.strip_prefix("ready ").unwrap().parse().unwrap())
 }
 
 fn task(name: &str, folder: &Path, pause: u64) -> NewTask {
@@ -289,4 +325,70 @@ async fn an_instance_that_slept_changes_nothing(_: &str) {
     println!(
         "processes cannot be stopped here: shown by a store whose clock is moved, in `server`"
     );
+}
+
+/// One instance is two hours ahead, another two hours behind. Neither takes the other's tasks, nor gives up one whose time is not
+/// over, and the times that clients see are the database's.
+async fn instances_whose_clocks_are_wrong_agree(address: &str, library: &Path) {
+    const TASKS: usize = 40;
+    const HOUR: u64 = 60 * 60;
+    // So long that only a wrong clock takes a task away, and no slow machine.
+    let lease = Duration::from_secs(300);
+    let folder = tempfile::tempdir().unwrap();
+    let store = PostgresStore::connect(address).await.unwrap();
+    let begun = now();
+    let mut instances = Vec::new();
+    for (offset, is_so) in [
+        ("+2h", (|clock, now| clock > now + HOUR) as fn(u64, u64) -> bool),
+        ("-2h", |clock, now| clock + HOUR < now),
+    ] {
+        let (child, clock) = start_with(
+            address,
+            lease,
+            &[
+                ("LD_PRELOAD", library.as_os_str()),
+                ("FAKETIME", offset.as_ref()),
+                ("FAKETIME_DONT_FAKE_MONOTONIC", "1".as_ref()),
+            ],
+        )
+        .await;
+        assert!(is_so(clock, now()), "{offset}: the clock is {clock}");
+        instances.push(child);
+    }
+    let mut ids = Vec::new();
+    for number in 0..TASKS {
+        let mut new = task(&number.to_string(), folder.path(), 100);
+        // Over for whoever is ahead; not begun for whoever is behind.
+        new.ttl = Some(Duration::from_secs(HOUR));
+        ids.push(store.create(new).await.unwrap().row.id);
+    }
+    let mut read = BTreeMap::new();
+    until("everything ends", async || {
+        let mut ended = 0;
+        for id in &ids {
+            let row = store.get(id, None).await.expect("no task is given up");
+            ended += usize::from(row.status().is_terminal());
+        }
+        ended == TASKS
+    })
+    .await;
+    for id in &ids {
+        let row = store.get(id, None).await.unwrap();
+        assert_eq!(row.status(), TaskStatus::Completed, "{row:?}");
+        assert_eq!(row.fence, 1, "taken from a process that has it: {row:?}");
+        for time in [row.created_at, row.updated_at] {
+            let seconds = time.as_millis() / 1000;
+            assert!((begun - 1..=now() + 1).contains(&seconds), "{row:?}");
+        }
+        check_end(&mut read, row);
+    }
+    // Each did some, and nothing was done twice.
+    let record = recorded(folder.path());
+    let begun: Vec<&str> = record.lines().filter(|line| line.starts_with("begun ")).collect();
+    assert_eq!(begun.len(), TASKS);
+    for instance in &instances {
+        let line = format!("begun {}", instance.id().unwrap());
+        assert!(begun.contains(&line.as_str()), "{line}: it did nothing");
+    }
+    println!("instances whose clocks are wrong agree: {TASKS} tasks, four hours apart");
 }

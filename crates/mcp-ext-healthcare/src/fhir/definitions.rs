@@ -261,6 +261,20 @@ impl Definitions {
         bases.find_map(|base| self.search.get(base)?.get(name))
     }
 
+    /// The search parameters of a type, its own and those that all types have, by name.
+    pub fn search_parameters(
+        &self,
+        resource_type: &str,
+    ) -> impl Iterator<Item = (&'static str, &SearchParameter)> + use<'_> {
+        let is_type = self.resource(resource_type).is_some();
+        let mut all: BTreeMap<&'static str, &SearchParameter> = BTreeMap::new();
+        for base in ["Resource", "DomainResource", resource_type].iter().filter(|_| is_type) {
+            let of_base = self.search.get(*base).into_iter().flatten();
+            all.extend(of_base.map(|(name, parameter)| (*name, parameter)));
+        }
+        all.into_iter()
+    }
+
     /// The search parameters that put a type into the patient's compartment; none if it never is in one.
     #[must_use]
     pub fn compartment(&self, resource_type: &str) -> &[&'static str] {

@@ -10,6 +10,7 @@ mod settings;
 mod tool;
 
 pub use label::{Confidentiality, Label, Obligation, Phi, SecurityCode};
+pub(crate) use request::moment;
 pub use request::{
     Context, ContextKey, ContextReference, Hidden, Instant, InstantError, Minimize, MinimizeKey,
     Purpose, PurposeKey, Reference, ReferenceError, purposes,

@@ -274,7 +274,7 @@ impl std::str::FromStr for Instant {
 }
 
 /// `YYYY-MM-DDThh:mm:ss[.f]Z` or with `±hh:mm`, as nanoseconds since 1970.
-fn moment(text: &str) -> Option<i128> {
+pub(crate) fn moment(text: &str) -> Option<i128> {
     let number = |from: usize, to: usize| -> Option<i128> {
         let digits = text.get(from..to)?;
         digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok())?

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use mcp_core::sealed::{KeyRing, Sealer};
 use mcp_trust::RandomError;
 use mcp_trust::pseudonym::{PseudonymKey, Pseudonymizer};
 
 use super::break_glass::{BreakGlass, BreakGlassPage, MAX_TTL, Nonces};
 use super::policy::AccessPolicy;
-use super::seams::{Compartment, Definitions, Deidentify, NoDefinitions, Records};
+use super::records::Records;
+use super::seams::{Compartment, Definitions, Deidentify, NoDefinitions};
 use super::{Healthcare, Shared, promised};
 use crate::audit::AuditTrail;
 use crate::protocol::{Granularity, LimitSettings, ServerSettings, VERSION, purposes};
@@ -43,7 +45,7 @@ pub enum HealthcareBuildError {
     /// Two methods of de-identification have one name.
     #[error("two methods to de-identify by are called `{0}`")]
     MethodTwice(String),
-    /// No key was given for pseudonyms, and none can be made.
+    /// No key was given for pseudonyms or cursors, and none can be made.
     #[error(transparent)]
     Random(#[from] RandomError),
 }
@@ -57,6 +59,7 @@ pub struct HealthcareBuilder {
     pub(super) definitions: Box<dyn Definitions>,
     pub(super) deid: Vec<Box<dyn Deidentify>>,
     pub(super) pseudonyms: Option<Pseudonymizer>,
+    pub(super) cursor_keys: Option<KeyRing>,
     pub(super) undeclared: Undeclared,
     pub(super) existence: Existence,
     pub(super) granularity: Granularity,
@@ -84,6 +87,7 @@ impl HealthcareBuilder {
             definitions: Box::new(NoDefinitions),
             deid: Vec::new(),
             pseudonyms: None,
+            cursor_keys: None,
             undeclared: Undeclared::default(),
             existence: Existence::default(),
             granularity: Granularity::Result,
@@ -124,6 +128,13 @@ impl HealthcareBuilder {
     #[must_use]
     pub fn pseudonyms(mut self, pseudonyms: Pseudonymizer) -> Self {
         self.pseudonyms = Some(pseudonyms);
+        self
+    }
+
+    /// Sets the keys that cursors are sealed with. Without them a key is made that ends with the process, and no other instance knows.
+    #[must_use]
+    pub fn cursor_keys(mut self, keys: KeyRing) -> Self {
+        self.cursor_keys = Some(keys);
         self
     }
 
@@ -217,7 +228,7 @@ impl HealthcareBuilder {
     /// Makes the extension.
     ///
     /// # Errors
-    /// If a method of de-identification is missing or there twice, or no key can be made for pseudonyms.
+    /// If a method of de-identification is missing or there twice, or no key can be made for pseudonyms or cursors.
     pub fn build(self) -> Result<Healthcare, HealthcareBuildError> {
         for (at, method) in self.deid.iter().enumerate() {
             if self.deid.iter().take(at).any(|other| other.method() == method.method()) {
@@ -234,6 +245,10 @@ impl HealthcareBuilder {
             Some(pseudonyms) => pseudonyms,
             None => Pseudonymizer::new(PseudonymKey::random()?),
         };
+        let cursor_keys = match self.cursor_keys {
+            Some(keys) => keys,
+            None => KeyRing::random().map_err(|_| RandomError)?,
+        };
         let shared = Shared {
             policy: self.policy,
             compartment: self.compartment,
@@ -242,6 +257,7 @@ impl HealthcareBuilder {
             definitions: self.definitions,
             deid: self.deid,
             pseudonyms,
+            cursors: Sealer::with_clock(cursor_keys, self.now),
             undeclared: self.undeclared,
             existence: self.existence,
             granularity: self.granularity,

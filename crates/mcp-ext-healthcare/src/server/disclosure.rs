@@ -73,6 +73,10 @@ enum No {
     Limit,
 }
 
+/// There is no room for more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Full;
+
 impl Disclosure {
     pub(crate) fn new(call: Arc<Call>) -> Self {
         Self { call, released: Vec::new() }
@@ -80,20 +84,30 @@ impl Disclosure {
 
     /// Adds a record; `None` if it must not be given. A tool must then go on as if the record did not exist.
     pub fn add(&mut self, record: impl Into<Unreleased>) -> Option<&Released> {
-        let Unreleased(record) = record.into();
+        match self.try_add(record.into()) {
+            Ok(true) => self.released.last(),
+            _ => None,
+        }
+    }
+
+    /// Whether a record was added; an error if there is no room for it.
+    pub(super) fn try_add(&mut self, Unreleased(record): Unreleased) -> Result<bool, Full> {
         match self.check(&record) {
             Ok(released) => {
                 self.released.push(released);
-                self.released.last()
+                Ok(true)
             }
             Err(no) => {
                 let mut state = self.call.state();
                 match no {
                     No::Withheld(class) => drop(state.withheld.insert(class)),
-                    No::Limit => state.truncated = true,
+                    No::Limit => {
+                        state.truncated = true;
+                        return Err(Full);
+                    }
                     No::Unasked => {}
                 }
-                None
+                Ok(false)
             }
         }
     }
@@ -124,10 +138,22 @@ impl Disclosure {
     ///
     /// # Errors
     /// If they do not serialise.
-    pub fn records(mut self) -> Result<Disclosed, HealthError> {
+    pub fn records(self) -> Result<Disclosed, HealthError> {
+        self.page(None)
+    }
+
+    /// The same with the cursor that [`HealthCx::fill`](super::HealthCx::fill) gave:
+    /// `{"records":[…],"nextCursor":"…"}`.
+    ///
+    /// # Errors
+    /// If they do not serialise.
+    pub fn page(mut self, next_cursor: Option<String>) -> Result<Disclosed, HealthError> {
         #[derive(Serialize)]
-        struct Records<'a> {
+        #[serde(rename_all = "camelCase")]
+        struct Page<'a> {
             records: Vec<&'a RawJson>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            next_cursor: Option<String>,
         }
         let mut labels = BTreeMap::new();
         for number in 0..self.released.len() {
@@ -139,7 +165,7 @@ impl Disclosure {
             self.call.state().raise(&Label::nothing().with_per_resource(labels));
         }
         let records = self.released.iter().map(Released::json).collect();
-        let structured = raw(&Records { records })?;
+        let structured = raw(&Page { records, next_cursor })?;
         Ok(Disclosed { call: self.call, structured })
     }
 

@@ -10,7 +10,7 @@ use mcp_trust::label::Join;
 
 use super::disclosure::Disclosure;
 use super::policy::Access;
-use super::seams::{Records, SourceError};
+use super::records::{Records, Search, SourceError};
 use super::{Healthcare, Shared};
 use crate::protocol::{
     Citation, Context, DenialCode, Label, Minimize, Reference, ToolMetadata, Withheld,
@@ -163,7 +163,8 @@ impl HealthCx {
         found.map(|record| record.map(Unreleased)).map_err(|error| self.of_source(error))
     }
 
-    /// Searches the [`Records`] of the extension. The parameters go into the audit event.
+    /// The first matches of a search of the [`Records`] of the extension, and what they include. The query goes into the audit event. For results of
+    /// several pages: [`fill`](Self::fill).
     ///
     /// # Errors
     /// If the extension has none, or they have no answer; a parameter that they do not know denies the call
@@ -173,15 +174,15 @@ impl HealthCx {
         resource_type: &str,
         parameters: &[(String, String)],
     ) -> Result<Vec<Unreleased>, HealthError> {
-        let asked: Vec<String> =
-            parameters.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        self.note_query(&format!("{resource_type}?{}", asked.join("&")));
+        let mut search = Search::new(resource_type);
+        search.parameters = parameters.to_vec();
+        search.compartment = self.patient().cloned();
+        self.note_query(&search.query());
         // One more than may be given, so that it is known whether there were more; what is withheld counts against it.
         let limit = usize::try_from(self.call.shared.limits.max_resources).unwrap_or(usize::MAX);
-        let found = self.source()?.search(resource_type, parameters, limit.saturating_add(1)).await;
-        found
-            .map(|records| records.into_iter().map(Unreleased).collect())
-            .map_err(|error| self.of_source(error))
+        search.limit = limit.saturating_add(1);
+        let found = self.source()?.search(&search).await.map_err(|error| self.of_source(error))?;
+        Ok(found.matches.into_iter().chain(found.included).map(Unreleased).collect())
     }
 
     /// Says in the audit event what was searched for.
@@ -205,7 +206,7 @@ impl HealthCx {
         HealthError(text)
     }
 
-    fn source(&self) -> Result<&Arc<dyn Records>, HealthError> {
+    pub(super) fn source(&self) -> Result<&Arc<dyn Records>, HealthError> {
         let none = || {
             tracing::error!("a tool reads records, and the extension was given none");
             self.of_source(SourceError::Unavailable)
@@ -213,10 +214,12 @@ impl HealthCx {
         self.call.shared.records.as_ref().ok_or_else(none)
     }
 
-    fn of_source(&self, error: SourceError) -> HealthError {
+    pub(super) fn of_source(&self, error: SourceError) -> HealthError {
         match error {
             SourceError::UnknownParameter => self.deny(DenialCode::UnknownSearchParam),
             SourceError::Unavailable => self.tell("The source of records did not answer."),
+            SourceError::UnknownPage => self.tell("The cursor is no longer known; begin anew."),
+            SourceError::Unsupported => self.tell("The source of records does not offer this."),
         }
     }
 }

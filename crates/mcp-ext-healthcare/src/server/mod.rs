@@ -2,14 +2,16 @@
 //!
 //! The way of a call: `layer` (may it begin, and its end), `health_cx` (what the handler has in hand), `disclosure` (the checks
 //! of each record), `settle` (what may be sent), `stamp` (what the result says of itself). `policy` and `seams` are the operator's
-//! part.
+//! part; `paging` fills results from many pages of a source.
 
 mod break_glass;
 mod builder;
 mod disclosure;
 mod health_cx;
 mod layer;
+mod paging;
 mod policy;
+mod records;
 mod seams;
 mod settle;
 mod stamp;
@@ -20,9 +22,8 @@ pub use builder::{Existence, HealthcareBuildError, HealthcareBuilder, Undeclared
 pub use disclosure::{Disclosed, Disclosure, Released};
 pub use health_cx::{HealthCx, HealthError, Unreleased};
 pub use policy::{Access, AccessPolicy, CallDecision, LaunchContext, RecordDecision};
-pub use seams::{
-    Compartment, Definitions, Deidentify, NoDefinitions, Patients, Records, SourceError,
-};
+pub use records::{Found, Records, Search, SourceError};
+pub use seams::{Compartment, Definitions, Deidentify, NoDefinitions, Patients};
 pub use tool::RecordTool;
 
 use std::sync::Arc;
@@ -31,6 +32,7 @@ use std::time::SystemTime;
 use mcp_core::extension::{
     Contributions, Extension, ExtensionDescriptor, ExtensionId, Refusal, ServerExtension,
 };
+use mcp_core::sealed::Sealer;
 use mcp_trust::pseudonym::Pseudonymizer;
 
 use crate::audit::AuditTrail;
@@ -99,6 +101,7 @@ pub(crate) struct Shared {
     pub(crate) definitions: Box<dyn Definitions>,
     pub(crate) deid: Vec<Box<dyn Deidentify>>,
     pub(crate) pseudonyms: Pseudonymizer,
+    pub(crate) cursors: Sealer,
     pub(crate) undeclared: Undeclared,
     pub(crate) existence: Existence,
     pub(crate) granularity: Granularity,

@@ -1,8 +1,6 @@
-//! What the layer needs from others: where records are, whom they concern, how they are de-identified.
+//! What the layer needs from others besides records: whom they concern, and how they are de-identified.
 
 use std::collections::BTreeSet;
-
-use async_trait::async_trait;
 
 use crate::protocol::{FreeText, Phi, Reference};
 use crate::record::Record;
@@ -56,38 +54,4 @@ pub trait Deidentify: Send + Sync + 'static {
 
     /// The record without what identifies; `None` if it cannot be made so, and must be withheld (DEI-4).
     fn deidentify(&self, record: &Record) -> Option<Record>;
-}
-
-/// Why a source has no answer. It says nothing of what was asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum SourceError {
-    /// It cannot be reached, or failed.
-    #[error("the source of records failed")]
-    Unavailable,
-    /// It does not know a search parameter.
-    #[error("the source of records does not know a search parameter")]
-    UnknownParameter,
-}
-
-/// Where records are: a FHIR server, or a store in this process. It decides nothing: what it answers is checked record by
-/// record.
-#[async_trait]
-pub trait Records: Send + Sync + 'static {
-    /// A record; `None` if there is none.
-    ///
-    /// # Errors
-    /// If the source has no answer.
-    async fn read(&self, reference: &Reference) -> Result<Option<Record>, SourceError>;
-
-    /// The records of a type that fit all parameters (`code=8480-6`), not more than `limit`.
-    ///
-    /// # Errors
-    /// If the source has no answer, or does not know a parameter.
-    async fn search(
-        &self,
-        resource_type: &str,
-        parameters: &[(String, String)],
-        limit: usize,
-    ) -> Result<Vec<Record>, SourceError>;
 }

@@ -13,9 +13,9 @@ use mcp_ext_healthcare::protocol::{
     Confidentiality, DenialCode, FreeText, Label, Phi, Receipt, Reference, ToolMetadata, Withheld,
 };
 use mcp_ext_healthcare::server::{
-    Access, AccessPolicy, CallDecision, Compartment, Deidentify, Disclosed, HealthCx, HealthError,
-    Healthcare, HealthcareBuilder, LaunchContext, Patients, RecordDecision, RecordTool, Records,
-    SourceError,
+    Access, AccessPolicy, CallDecision, Compartment, Deidentify, Disclosed, Found, HealthCx,
+    HealthError, Healthcare, HealthcareBuilder, LaunchContext, Patients, RecordDecision,
+    RecordTool, Records, SourceError,
 };
 use mcp_testkit::{Answer, Message, RawClient, call_tool};
 use schemars::JsonSchema;
@@ -90,18 +90,18 @@ impl Records for Store {
 
     async fn search(
         &self,
-        resource_type: &str,
-        parameters: &[(String, String)],
-        limit: usize,
-    ) -> Result<Vec<Record>, SourceError> {
-        if parameters.iter().any(|(name, _)| name != "subject") {
+        search: &mcp_ext_healthcare::server::Search,
+    ) -> Result<Found, SourceError> {
+        if search.parameters.iter().any(|(name, _)| name != "subject") {
             return Err(SourceError::UnknownParameter);
         }
         let fits = |one: &Value| {
-            one["resourceType"] == resource_type
-                && parameters.iter().all(|(_, value)| one["subject"]["reference"] == *value)
+            one["resourceType"] == search.resource_type
+                && search.parameters.iter().all(|(_, value)| one["subject"]["reference"] == *value)
         };
-        Ok(self.0.iter().filter(|one| fits(one)).take(limit).map(record).collect())
+        Ok(Found::all(
+            self.0.iter().filter(|one| fits(one)).take(search.limit).map(record).collect(),
+        ))
     }
 }
 

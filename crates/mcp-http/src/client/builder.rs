@@ -10,6 +10,7 @@ use http::{Uri, uri::Scheme};
 use mcp_core::Shutdown;
 
 use crate::client::connector::{ConnectOptions, Connector};
+use crate::client::resolve::{Resolve, Resolver};
 use crate::client::{Credentials, HeaderHook, HttpTransport};
 
 /// Why a transport cannot be set up.
@@ -98,6 +99,12 @@ impl HttpTransportBuilder {
     /// How long connecting may take. Default 10 seconds.
     pub fn connect_timeout(mut self, limit: Duration) -> Self {
         self.connect.timeout = limit;
+        self
+    }
+
+    /// Looks the server's name up in another way than the system's.
+    pub fn resolver(mut self, resolver: impl Resolve) -> Self {
+        self.connect.resolver = Resolver::Given(Arc::new(resolver));
         self
     }
 

@@ -15,15 +15,17 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use mcp_core::client::transport::TransportError;
 
 use crate::client::HttpTransportError;
+use crate::client::resolve::Resolver;
 
 #[cfg(feature = "tls")]
-type Connect = hyper_rustls::HttpsConnector<HttpConnector>;
+type Connect = hyper_rustls::HttpsConnector<HttpConnector<Resolver>>;
 #[cfg(not(feature = "tls"))]
-type Connect = HttpConnector;
+type Connect = HttpConnector<Resolver>;
 
 /// How connections are made.
 pub(crate) struct ConnectOptions {
     pub(crate) timeout: Duration,
+    pub(crate) resolver: Resolver,
     #[cfg(feature = "tls")]
     pub(crate) tls: Option<rustls::ClientConfig>,
 }
@@ -32,6 +34,7 @@ impl Default for ConnectOptions {
     fn default() -> Self {
         Self {
             timeout: Duration::from_secs(10),
+            resolver: Resolver::default(),
             #[cfg(feature = "tls")]
             tls: None,
         }
@@ -50,7 +53,7 @@ pub(crate) struct Connector(Client<Connect, OneBody>);
 
 impl Connector {
     pub(crate) fn new(options: ConnectOptions) -> Result<Self, HttpTransportError> {
-        let mut http = HttpConnector::new();
+        let mut http = HttpConnector::new_with_resolver(options.resolver);
         // A request must not wait for the server's acknowledgement of the one before.
         http.set_nodelay(true);
         http.set_keepalive(Some(PROBE));
@@ -82,7 +85,7 @@ impl Connector {
 
 #[cfg(feature = "tls")]
 fn secured(
-    mut http: HttpConnector,
+    mut http: HttpConnector<Resolver>,
     config: Option<rustls::ClientConfig>,
 ) -> Result<Connect, HttpTransportError> {
     http.enforce_http(false);

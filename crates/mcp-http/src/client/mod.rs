@@ -6,9 +6,11 @@ mod answer;
 mod builder;
 mod connector;
 mod credentials;
+mod resolve;
 
 pub use builder::{HttpTransportBuilder, HttpTransportError};
 pub use credentials::{Credentials, CredentialsError};
+pub use resolve::{Resolve, Resolving};
 
 use std::fmt;
 use std::future::Future;

@@ -13,3 +13,4 @@ mod names;
 mod parameters;
 mod recorder;
 mod requests;
+mod resolver;

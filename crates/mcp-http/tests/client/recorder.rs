@@ -182,6 +182,10 @@ impl Recorder {
         }
     }
 
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     pub(crate) fn transport(&self) -> HttpTransport {
         HttpTransport::new(&format!("http://{}/mcp", self.address)).unwrap()
     }

@@ -48,6 +48,7 @@ pub use network::{Connection, Network, SystemNetwork};
 pub use policy::PortPolicy;
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -149,14 +150,17 @@ impl Fetcher {
         self.within(url, accept, reach).await
     }
 
-    /// Whether the host of an address may be asked, by what its name answers now. For those who connect by other means, such as
-    /// to the server that a card names: these look the name up again, and may get another answer.
+    /// The addresses at which the host of a URL may be asked, by what its name answers now; an error if any of them may not be. For
+    /// those who connect by other means, such as to the server that a card names: they connect to one of these and look nothing up
+    /// again, or a name that changes its answer would lead them elsewhere.
     ///
     /// # Errors
     /// See [`Refusal`].
-    pub async fn permits(&self, url: &Url) -> Result<(), FetchError> {
-        let permitted = self.inner.addresses(url, Reach::Anywhere).await;
-        permitted.map(|_| ()).map_err(|refusal| FetchError { at: url.to_string(), refusal })
+    pub async fn addresses(&self, url: &Url) -> Result<Vec<SocketAddr>, FetchError> {
+        let addresses = self.inner.addresses(url, Reach::Anywhere).await;
+        addresses
+            .map(|addresses| addresses.all)
+            .map_err(|refusal| FetchError { at: url.to_string(), refusal })
     }
 
     /// Forgets what it has kept.

@@ -1,0 +1,14 @@
+//! Records in memory, and what tools give of them.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "tests fail by panicking"
+)]
+
+#[path = "../fhir/corpus.rs"]
+mod corpus;
+mod examples;
+mod loading;
+mod searching;
