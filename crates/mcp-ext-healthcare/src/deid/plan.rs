@@ -112,16 +112,24 @@ impl Building<'_> {
 
     fn member(&mut self, shape: Shape, element: &Element, is_resource: bool) -> Member {
         let name = element.name.as_ref();
+        let column = |rules: &Rules| match self.method {
+            Method::SafeHarbor => rules.safe_harbor,
+            Method::Limited => rules.limited,
+        };
+        let is_primitive = matches!(element.content, Content::Primitive(_));
+        let fits = |rule: Rule| match rule {
+            Rule::Drop | Rule::Withhold => true,
+            rule => rule.is_of_elements() != is_primitive,
+        };
+        // A name can be that of an element without elements here, and of one with elements there.
+        let name_of_all = || self.table.names.get(name).filter(|rules| fits(column(rules)));
         let rules = self
             .paths
             .get(&(shape, name))
             .or_else(|| if is_resource { self.of_every_resource(name) } else { None })
-            .or_else(|| self.table.names.get(name))
+            .or_else(name_of_all)
             .or_else(|| self.table.types.get(element.datatype));
-        let mut rule = rules.map_or(Rule::Drop, |rules| match self.method {
-            Method::SafeHarbor => rules.safe_harbor,
-            Method::Limited => rules.limited,
-        });
+        let mut rule = rules.map_or(Rule::Drop, column);
         let mut primitive = None;
         let shape = match element.content {
             Content::Primitive(of) => {
@@ -140,9 +148,8 @@ impl Building<'_> {
                 self.number(shape)
             }
         };
-        let is_primitive = primitive.is_some();
-        if is_primitive == rule.is_of_elements() && !matches!(rule, Rule::Drop | Rule::Withhold) {
-            rule = if rule == Rule::Resource { rule } else { Rule::Drop };
+        if rule != Rule::Resource && !fits(rule) {
+            rule = Rule::Drop;
         }
         Member {
             name: name.to_owned(),
@@ -225,6 +232,11 @@ mod tests {
                 assert_eq!(rule("Patient", "modifierExtension"), Rule::Withhold);
                 assert_eq!(rule("Patient", "contact"), Rule::Walk);
                 assert_eq!(rule("Location", "position"), Rule::Drop);
+                assert_eq!(rule("Location", "language"), Rule::Language);
+                // A code there, a concept here.
+                let (_, response) = plan.resource("ClaimResponse").unwrap();
+                let note = plan.member(response, "processNote").unwrap().1.shape;
+                assert_eq!(plan.member(note, "language").unwrap().1.rule, Rule::Walk);
                 assert_eq!(rule("Bundle", "entry"), Rule::Entry);
                 for members in &plan.shapes {
                     for member in members {

@@ -16,4 +16,8 @@ mod examples;
 mod known;
 mod planting;
 mod pseudonyms;
+mod served;
 mod whole;
+#[path = "../wire/world.rs"]
+#[allow(dead_code, reason = "the other tests need more of it")]
+mod world;
