@@ -129,7 +129,7 @@ impl Engine {
     /// Whether a canonical URL is of a definition that anybody can read.
     pub(super) fn is_published(&self, url: &str) -> bool {
         let rest = self.table.published.iter().find_map(|prefix| url.strip_prefix(prefix));
-        rest.is_some_and(|rest| is_path(rest) && !rest.contains('|'))
+        rest.is_some_and(|rest| is_path(rest) && !rest.contains(['|', '#']))
     }
 
     /// Whether a code is one of a known system, as far as its form tells.

@@ -10,7 +10,8 @@
 //!
 //! | | Safe Harbor | limited data set |
 //! |---|---|---|
-//! | names, telecom, identifiers, photos and other attachments, signatures, UDIs, serial and lot numbers, URLs | dropped | dropped |
+//! | names, telecom, photos and other attachments, signatures, UDIs, serial and lot numbers, URLs | dropped | dropped |
+//! | identifiers | that there is one of a kind (`type`, `use`) | the same |
 //! | free text: `string`, `markdown`, narrative, annotations, every `display` | dropped | dropped |
 //! | dates | the year, if it is within the last 89 | kept |
 //! | times of day, instants | dropped; kept in `Timing` | kept |
@@ -35,8 +36,8 @@
 //!   cannot know what its operator knows. A rare diagnosis in a small state is left as it is.
 //! - **Numbers are taken for what they are declared as.** An age as an answer's `valueInteger`, or a telephone number in one,
 //!   stays.
-//! - **A code is judged by its form.** Whoever writes a name where a code of HL7 belongs, in letters alone, has it kept.
-//!   A SNOMED CT code has a check digit, a closed list is compared.
+//! - **A code is judged by its form**, and so is a URL of HL7's. Whoever writes a name where a code of HL7 belongs, in letters alone,
+//!   has it kept. A SNOMED CT code has a check digit, a closed list is compared.
 //! - **Each element for itself.** An age of 80 beside a year tells the year of birth. What several records tell together is
 //!   not looked at either; small groups are not counted.
 //! - **No scrubbing.** Free text is dropped. No program takes identifiers out of text without leaving some.

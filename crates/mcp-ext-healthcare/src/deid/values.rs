@@ -69,8 +69,8 @@ pub(super) fn is_series(text: &str) -> bool {
             || (number.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
                 && number.starts_with(|first: char| first.is_ascii_digit()))
     };
-    // One or two numbers could be anything that is written in numbers.
-    text.split(' ').all(is_item) && text.split(' ').nth(2).is_some()
+    // A few numbers could be anything that is written in numbers.
+    text.split(' ').all(is_item) && text.split(' ').nth(9).is_some()
 }
 
 /// A language tag: language, script, region (RFC 5646).
@@ -377,7 +377,12 @@ mod tests {
         assert_eq!(zip("10001-1234"), Some("10001"));
         assert_eq!(zip("100011234"), Some("10001"));
         assert!(zip("1000").is_none() && zip("10001-").is_some() && zip("1000é").is_none());
-        assert!(is_series("1 2.5 -3 E U L") && !is_series("1 Smith 2") && !is_series("123 4567"));
+        let series = "2041 2.5 -3 E U L 7 8 9 10";
+        assert!(
+            is_series(series)
+                && !is_series("202 555 0123")
+                && !is_series(&series.replace('E', "A"))
+        );
         assert!(is_city("Saint-Denis") && !is_city("12 Main Street") && !is_city(""));
     }
 

@@ -317,10 +317,14 @@ fn numbers_keep_their_digits_and_their_units() {
             r#""valueSampledData":{{"origin":{{"value":2048}},"period":10.0,"dimensions":1,"data":"{data}"}}"#
         )
     };
-    becomes("Observation", &series("2041 -3.5 E U"), &series("2041 -3.5 E U"));
     becomes(
         "Observation",
-        &series("2041 Smith"),
+        &series("2041 -3.5 E U 1 2 3 4 5 6"),
+        &series("2041 -3.5 E U 1 2 3 4 5 6"),
+    );
+    becomes(
+        "Observation",
+        &series("2041 Smith 1 2 3 4 5 6 7 8"),
         r#""valueSampledData":{"origin":{"value":2048},"period":10.0,"dimensions":1}"#,
     );
 }
