@@ -15,7 +15,9 @@ use super::seams::{Compartment, Definitions, Deidentify, NoDefinitions};
 use super::{Auditors, Healthcare, Shared, promised};
 use crate::audit::AuditTrail;
 use crate::consent::ConsentRules;
-use crate::protocol::{Granularity, LimitSettings, ServerSettings, VERSION, purposes};
+use crate::protocol::{
+    Granularity, LimitSettings, ServerSettings, TerminologySettings, VERSION, purposes,
+};
 
 /// What a client gets that does not declare the extension (PLN-1).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -73,6 +75,7 @@ pub struct HealthcareBuilder {
     pub(super) purposes: Vec<String>,
     pub(super) limits: LimitSettings,
     pub(super) settings: ServerSettings,
+    pub(super) terminology: Option<TerminologySettings>,
     pub(super) break_glass: Option<BreakGlass>,
     pub(super) consent: Option<ConsentRules>,
     pub(super) auditors: Auditors,
@@ -103,6 +106,7 @@ impl HealthcareBuilder {
             purposes: vec![purposes::TREAT.to_owned()],
             limits: LimitSettings::new(100_u64, 1024_u64 * 1024),
             settings: ServerSettings::new(VERSION),
+            terminology: None,
             break_glass: None,
             consent: None,
             auditors: Box::new(|_| false),
@@ -199,6 +203,14 @@ impl HealthcareBuilder {
     #[must_use]
     pub fn settings(mut self, settings: ServerSettings) -> Self {
         self.settings = settings;
+        self
+    }
+
+    /// Sets what the server declares of terminology: what the tools offer that it serves
+    /// ([`TerminologyTools::settings`](crate::tools::terminology::TerminologyTools::settings)).
+    #[must_use]
+    pub fn terminology(mut self, offered: TerminologySettings) -> Self {
+        self.terminology = Some(offered);
         self
     }
 

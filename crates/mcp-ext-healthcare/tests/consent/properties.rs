@@ -341,7 +341,7 @@ proptest! {
     ) {
         let value = json!({ "resourceType": "Consent", "id": "c", "status": "active", "x": text });
         for rules in both(version) {
-            let decision = ask.of(&rules, &read(&rules, &[value.clone()])).decision;
+            let decision = ask.of(&rules, &read(&rules, std::slice::from_ref(&value))).decision;
             prop_assert_eq!(decision, ConsentDecision::Deny);
         }
     }
