@@ -234,3 +234,120 @@ impl Taken {
         self.revisions.push(Some(revision(row.revision)));
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use mcp_testkit::TestPostgres;
+    use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
+
+    use super::*;
+    use crate::store::postgres::tables::Statements;
+    use crate::store::{NewTask, PostgresStore, TaskRequest, TaskStore};
+
+    const FOREIGN: usize = 100_000;
+
+    fn task(tool: &str) -> NewTask {
+        NewTask::new(TaskRequest {
+            method: "tools/call".to_owned(),
+            tool: tool.to_owned(),
+            version: None,
+            params: mcp_core::RawJson::null(),
+        })
+    }
+
+    /// The pages that a statement looks at, as it is planned for these values or for any.
+    async fn pages(client: &Client, mode: &str, statement: &str, values: &str) -> u64 {
+        let run = format!(
+            "DEALLOCATE ALL; SET plan_cache_mode = {mode}; PREPARE it AS {statement};
+            EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) EXECUTE it{values}"
+        );
+        let said = client.simple_query(&run).await.unwrap();
+        let plan = said.iter().find_map(|message| match message {
+            SimpleQueryMessage::Row(row) => row.get(0),
+            _ => None,
+        });
+        let plan: serde_json::Value = serde_json::from_str(plan.unwrap()).unwrap();
+        let number = |name: &str| plan[0]["Plan"][name].as_u64().unwrap();
+        number("Shared Hit Blocks") + number("Shared Read Blocks")
+    }
+
+    /// Pages, not time: they are the same on every machine.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_backlog_of_tools_that_an_instance_lacks_is_not_read() {
+        let Some(server) = TestPostgres::start_if_installed() else { return };
+        let store = PostgresStore::connect(&server.address()).await.unwrap();
+        let (client, connection) = tokio_postgres::connect(&server.address(), NoTls).await.unwrap();
+        tokio::spawn(connection);
+        // Older than all others: of three tools that other instances have, half of them with a worker that let its lease run out.
+        let fill = format!(
+            "INSERT INTO mcp_tasks.task (id, version, tool, tool_version, due, due_at, body)
+            SELECT lpad(n::text, 27, 'f'), 1, 'foreign' || n % 3, '', n % 2, n, 'x'
+            FROM generate_series(1, {FOREIGN}) n;
+            INSERT INTO mcp_tasks.tool SELECT 'foreign' || n, '', 9e15 FROM generate_series(0, 2) n"
+        );
+        client.batch_execute(&fill).await.unwrap();
+        let mut ids = Vec::new();
+        for number in 0..40 {
+            ids.push(store.create(task(["own", "too"][number % 2])).await.unwrap().row.id);
+        }
+
+        let statements = Statements::new("mcp_tasks");
+        // The time, tools and versions, until when; then how many of a kind, and how many.
+        let wanted = "(8000000000000, '{own,too,none}', '{\"\",\"\",1}', '{9e15,9e15,9e15}'";
+        let wanted = wanted.replace("9e15", "9000000000000000");
+        for analyzed in [false, true] {
+            if analyzed {
+                client.batch_execute("ANALYZE mcp_tasks.task").await.unwrap();
+            }
+            for mode in ["force_custom_plan", "force_generic_plan"] {
+                for (statement, values) in [
+                    (&statements.any_due, format!("{wanted})")),
+                    (&statements.queued, format!("{wanted}, 40, 16)")),
+                    (&statements.over, format!("{wanted}, 40, 16)")),
+                    (&statements.kinds, String::new()),
+                    (&statements.orphans, "('{own,too}', '{\"\",\"\"}', 8000000000000)".to_owned()),
+                ] {
+                    let pages = pages(&client, mode, statement, &values).await;
+                    assert!(pages < 100, "{mode}, analyzed {analyzed}: {pages} for {statement}");
+                }
+            }
+        }
+        // What it would be if the backlog were read.
+        let all = "SELECT count(*) FROM mcp_tasks.task WHERE body IS NOT NULL";
+        assert!(pages(&client, "auto", all, "").await > 1000);
+
+        // The oldest first, whatever their tool.
+        let own = Wanted::tools([("own", None), ("too", None)], Duration::from_secs(600));
+        let mut claimed = Vec::new();
+        for limit in [1, 7, 32] {
+            let rows = store.claim(&own, Duration::from_secs(60), limit).await.unwrap();
+            assert_eq!(rows.len(), limit);
+            claimed.extend(rows.into_iter().map(|row| (row.created_at, row.id)));
+        }
+        assert!(claimed.is_sorted(), "{claimed:?}");
+        assert!(claimed.iter().all(|(_, id)| ids.contains(id)));
+        assert!(store.claim(&own, Duration::from_secs(60), 1).await.unwrap().is_empty());
+    }
+
+    /// More than are looked at on the first try.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn tasks_behind_many_that_others_have_locked_are_found() {
+        let Some(server) = TestPostgres::start_if_installed() else { return };
+        let store = PostgresStore::connect(&server.address()).await.unwrap();
+        let (client, connection) = tokio_postgres::connect(&server.address(), NoTls).await.unwrap();
+        tokio::spawn(connection);
+        for _ in 0..60 {
+            store.create(task("own")).await.unwrap();
+        }
+        let lock = "BEGIN; SELECT FROM mcp_tasks.task ORDER BY due_at, id LIMIT 50 FOR UPDATE";
+        client.batch_execute(lock).await.unwrap();
+        let own = Wanted::tools([("own", None)], Duration::from_secs(600));
+        let claim = async |limit| store.claim(&own, Duration::from_secs(60), limit).await.unwrap();
+        assert_eq!(claim(4).await.len(), 4);
+        assert_eq!(claim(100).await.len(), 6);
+        assert!(claim(100).await.is_empty());
+        client.batch_execute("ROLLBACK").await.unwrap();
+        assert_eq!(claim(100).await.len(), 50);
+    }
+}
