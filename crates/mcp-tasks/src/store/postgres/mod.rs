@@ -58,10 +58,10 @@ use super::{
 /// - A new task is found by all instances at once, one whose time is over by none: who does not find a task has asked the
 ///   database. So has everybody who is not the task's principal.
 ///
-/// While views are asked for, the instance tells itself a heartbeat on the same way, twice within that time, and asks the database in one statement
-/// which of the tasks it keeps are unchanged. If either does not come back in time, or the connection is lost, it drops all views and asks the database
-/// for each poll until both do. Zero asks the database always. The time is measured on this machine by a clock that does not count
-/// while the machine is suspended, if its system has it so. [`TaskStore::get`] always asks.
+/// While views are asked for, the instance tells itself a heartbeat on the same way, twice within that time, and asks the database
+/// in the same statement which of the tasks it keeps are unchanged. If that does not come back in time, or the connection is lost, it
+/// drops all views, and each poll asks the database until it does. Zero asks the database always. The time is measured by this
+/// machine's monotonic clock, which on some systems stands still while the machine is suspended. [`TaskStore::get`] always asks.
 ///
 /// ```no_run
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
