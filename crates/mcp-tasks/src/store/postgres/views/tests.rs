@@ -170,7 +170,7 @@ async fn a_round_finds_what_no_news_told() {
     views.heard(begun.beat);
     let unchanged = HashSet::from([same.id.as_str()]);
     let changed = views.end(&begun, &unchanged, Timestamp::from_millis(2000));
-    assert_eq!(changed, [row.id.clone()]);
+    assert_eq!(changed, std::slice::from_ref(&row.id));
     assert_eq!((shown(&views, &row), shown(&views, &same)), (None, Some(1)));
     // What was put in the place of what the round asked for is not its business.
     let begun = views.begin().unwrap();
@@ -231,7 +231,7 @@ async fn it_is_bounded_and_gives_up_what_nobody_asks_for() {
         assert_eq!(shown(&views, &asked), Some(1));
         tokio::time::advance(WITHIN / 2).await;
     }
-    assert_eq!(views.begin().unwrap().ids, [asked.id.clone()]);
+    assert_eq!(views.begin().unwrap().ids, std::slice::from_ref(&asked.id));
     // And nothing is told nor asked once nobody asks for anything.
     for _ in 0..UNASKED {
         views.begin();
