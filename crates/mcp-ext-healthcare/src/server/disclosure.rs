@@ -304,7 +304,7 @@ impl Call {
     }
 
     /// The pseudonym of a patient. Those of de-identified results are others, so that nobody can put the two together.
-    fn pseudonym(&self, patient: &Reference) -> String {
+    pub(super) fn pseudonym(&self, patient: &Reference) -> String {
         let names = &self.shared.pseudonyms;
         let subject = patient.as_str().as_bytes();
         match self.deid {

@@ -81,9 +81,22 @@ impl State {
 
 /// Why a tool that touches records has no result. Made by a [`HealthCx`], and shown to the caller as what it is: its text
 /// stands in the program and holds nothing of a request or a record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
+///
+/// It is no [`std::error::Error`], since the texts of those are not shown to callers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HealthError(&'static str);
+
+impl std::fmt::Display for HealthError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl From<HealthError> for HandlerError {
+    fn from(error: HealthError) -> Self {
+        Self::tell(error.0)
+    }
+}
 
 /// A record that nobody has decided on yet. What it holds can be seen when it was
 /// [added](Disclosure::add) to what the call gives.
@@ -217,31 +230,36 @@ impl HealthCx {
         // One more than may be given, so that it is known whether there were more; what is withheld counts against it.
         let limit = usize::try_from(self.call.shared.limits.max_resources).unwrap_or(usize::MAX);
         search.limit = limit.saturating_add(1);
-        let found = self.searched(&search).await?;
-        let all = found.matches.into_iter().chain(found.included);
-        Ok(all.map(|record| Unreleased(record, Some(Interaction::Search))).collect())
+        let (found, _) = self.searched(&search, false).await?;
+        let records = found.matches.into_iter().chain(found.included);
+        Ok(records.map(|record| Unreleased(record, Some(Interaction::Search))).collect())
     }
 
-    /// What the source finds, asked for no more than may be given.
-    pub(super) async fn searched(&self, search: &Search) -> Result<Found, HealthError> {
+    /// Searches for what scopes allow, if the source understands how they restrict it; otherwise, or if it was `plain` the last time, for
+    /// what was asked for. Says whether it was the latter.
+    pub(super) async fn searched(
+        &self,
+        search: &Search,
+        plain: bool,
+    ) -> Result<(Found, bool), HealthError> {
         let source = self.source()?;
-        let mut found = Err(SourceError::UnknownParameter);
         match self.restriction(Interaction::Search, &search.resource_type) {
             Restriction::Nothing => return Err(self.deny(DenialCode::ScopeInsufficient)),
-            Restriction::Only(lists) => {
-                // A source searches for one list at a time. Several, and what it does not know, are checked record by record.
+            Restriction::Only(lists) if !plain => {
+                // A source searches for one list at a time. What it does not know of it is checked record by record.
                 if let [only] = lists.as_slice() {
                     let mut narrow = search.clone();
-                    narrow.parameters.extend_from_slice(only);
-                    found = source.search(&narrow).await;
+                    narrow.parameters.extend(only.iter().cloned());
+                    match source.search(&narrow).await {
+                        Err(SourceError::UnknownParameter) if search.page.is_none() => {}
+                        found => return Ok((found.map_err(|error| self.of_source(error))?, false)),
+                    }
                 }
             }
-            Restriction::Everything => {}
+            Restriction::Only(_) | Restriction::Everything => {}
         }
-        if matches!(found, Err(SourceError::UnknownParameter)) {
-            found = source.search(search).await;
-        }
-        found.map_err(|error| self.of_source(error))
+        let found = source.search(search).await.map_err(|error| self.of_source(error))?;
+        Ok((found, true))
     }
 
     /// Says in the audit event what was searched for.

@@ -28,6 +28,8 @@ struct Place {
     limit: usize,
     /// How many matches of the page are done with.
     skip: usize,
+    /// Whether the source was asked for more than scopes allow, since it does not understand how they restrict it.
+    plain: bool,
 }
 
 enum Query {
@@ -125,7 +127,7 @@ impl HealthCx {
         let mut given = 0;
         let mut seen: BTreeSet<String> = BTreeSet::new();
         for _ in 0..PAGES {
-            let found = self.fetched(query, &place).await?;
+            let found = self.fetched(query, &mut place).await?;
             for record in found.matches.into_iter().skip(place.skip) {
                 if given == limit {
                     return self.sealed(&place, &text).map(Some);
@@ -153,7 +155,7 @@ impl HealthCx {
             }
             let Some(next) = found.next else { return Ok(None) };
             let left = limit.saturating_sub(given);
-            place = Place { page: Some(next), limit: left.max(1), skip: 0 };
+            place = Place { page: Some(next), limit: left.max(1), skip: 0, plain: place.plain };
             if left == 0 {
                 break;
             }
@@ -161,12 +163,14 @@ impl HealthCx {
         self.sealed(&place, &text).map(Some)
     }
 
-    async fn fetched(&self, query: &Query, place: &Place) -> Result<Found, HealthError> {
+    async fn fetched(&self, query: &Query, place: &mut Place) -> Result<Found, HealthError> {
         match query {
             Query::Search(search) => {
                 let mut search = search.clone();
                 (search.limit, search.page) = (place.limit, place.page.clone());
-                self.searched(&search).await
+                let (found, plain) = self.searched(&search, place.plain).await?;
+                place.plain = plain;
+                Ok(found)
             }
             Query::Everything(patient) => {
                 let source = self.source()?;
