@@ -7,6 +7,7 @@
 pub mod audit;
 pub mod client;
 mod compartment;
+pub mod consent;
 pub mod deid;
 pub mod fhir;
 pub mod protocol;

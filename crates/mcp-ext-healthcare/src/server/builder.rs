@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use mcp_core::Principal;
 use mcp_core::sealed::{KeyRing, Sealer};
 use mcp_trust::RandomError;
 use mcp_trust::pseudonym::{PseudonymKey, Pseudonymizer};
@@ -11,8 +12,9 @@ use super::break_glass::{BreakGlass, BreakGlassPage, MAX_TTL, Nonces};
 use super::policy::AccessPolicy;
 use super::records::Records;
 use super::seams::{Compartment, Definitions, Deidentify, NoDefinitions};
-use super::{Healthcare, Shared, promised};
+use super::{Auditors, Healthcare, Shared, promised};
 use crate::audit::AuditTrail;
+use crate::consent::ConsentRules;
 use crate::protocol::{
     Granularity, LimitSettings, ServerSettings, TerminologySettings, VERSION, purposes,
 };
@@ -47,6 +49,9 @@ pub enum HealthcareBuildError {
     /// Two methods of de-identification have one name.
     #[error("two methods to de-identify by are called `{0}`")]
     MethodTwice(String),
+    /// Consents are to be looked at, and there are no records to find them in.
+    #[error("there are no records to find Consents in")]
+    NoRecords,
     /// No key was given for pseudonyms or cursors, and none can be made.
     #[error(transparent)]
     Random(#[from] RandomError),
@@ -72,6 +77,8 @@ pub struct HealthcareBuilder {
     pub(super) settings: ServerSettings,
     pub(super) terminology: Option<TerminologySettings>,
     pub(super) break_glass: Option<BreakGlass>,
+    pub(super) consent: Option<ConsentRules>,
+    pub(super) auditors: Auditors,
     pub(super) name: String,
     pub(super) now: fn() -> SystemTime,
 }
@@ -101,6 +108,8 @@ impl HealthcareBuilder {
             settings: ServerSettings::new(VERSION),
             terminology: None,
             break_glass: None,
+            consent: None,
+            auditors: Box::new(|_| false),
             name: "mcp-ext-healthcare".to_owned(),
             now: SystemTime::now,
         }
@@ -223,6 +232,21 @@ impl HealthcareBuilder {
         self
     }
 
+    /// Looks at what patients consented to, by these rules. The [`Records`] of the extension are where Consents are found. Without it, nobody
+    /// looks (`consent.mode` is `none`).
+    #[must_use]
+    pub fn consent(mut self, rules: ConsentRules) -> Self {
+        self.consent = Some(rules);
+        self
+    }
+
+    /// Says who may ask for the events of others' accesses (AUD-5). Without it, nobody.
+    #[must_use]
+    pub fn auditors(mut self, are: impl Fn(&Principal) -> bool + Send + Sync + 'static) -> Self {
+        self.auditors = Box::new(are);
+        self
+    }
+
     /// Sets what the server is called in audit events.
     #[must_use]
     pub fn name(mut self, name: impl Into<String>) -> Self {
@@ -252,6 +276,9 @@ impl HealthcareBuilder {
         {
             return Err(HealthcareBuildError::NoSuchMethod(name.clone()));
         }
+        if self.consent.is_some() && self.records.is_none() {
+            return Err(HealthcareBuildError::NoRecords);
+        }
         let settings = promised(&self);
         let pseudonyms = match self.pseudonyms {
             Some(pseudonyms) => pseudonyms,
@@ -279,6 +306,8 @@ impl HealthcareBuilder {
             limits: self.limits,
             break_glass: self.break_glass.map(|glass| BreakGlass { now: self.now, ..glass }),
             settings,
+            consent: self.consent,
+            auditors: self.auditors,
             name: self.name,
             now: self.now,
         };
