@@ -2,7 +2,7 @@
 //!
 //! `SPEC.md` in this crate is the specification. [`protocol`] has its types, [`server`] and [`client`] the two sides, [`audit`] what
 //! each access leaves, [`fhir`] what it knows of FHIR, [`smart`] what a token grants, [`store`] records in memory,
-//! [`tools`] tools over records.
+//! `upstream` those of a FHIR server, [`tools`] tools over records.
 
 pub mod audit;
 pub mod client;
@@ -14,6 +14,8 @@ pub mod server;
 pub mod smart;
 pub mod store;
 pub mod tools;
+#[cfg(feature = "upstream")]
+pub mod upstream;
 
 pub use compartment::PatientCompartment;
 pub use record::{Record, RecordError};
