@@ -72,7 +72,10 @@ impl Base {
         if link.len() > LONGEST || !is_plain(link) {
             return None;
         }
-        let rest = if link.contains("://") && !link.starts_with(['?', '/']) {
+        let has_scheme = link.split_once("://").is_some_and(|(scheme, _)| {
+            !scheme.is_empty() && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
+        });
+        let rest = if has_scheme {
             let uri: Uri = link.parse().ok()?;
             let is_same = uri.scheme() == Some(&self.scheme)
                 && uri.authority().is_some_and(|other| self.is_same_authority(other));
@@ -180,6 +183,7 @@ mod tests {
             ("/r4/Observation?a=//b", "/Observation?a=//b"),
             ("?page=https://x/", "?page=https://x/"),
             ("Observation?page=2", "/Observation?page=2"),
+            ("Observation?code=http://loinc.org|1", "/Observation?code=http://loinc.org|1"),
         ] {
             assert_eq!(base.own(link).as_deref(), Some(expected), "{link}");
         }
