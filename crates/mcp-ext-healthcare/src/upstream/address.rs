@@ -73,7 +73,8 @@ impl Base {
             return None;
         }
         let has_scheme = link.split_once("://").is_some_and(|(scheme, _)| {
-            !scheme.is_empty() && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
+            !scheme.is_empty()
+                && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
         });
         let rest = if has_scheme {
             let uri: Uri = link.parse().ok()?;
@@ -98,7 +99,8 @@ impl Base {
     }
 
     fn is_same_authority(&self, other: &Authority) -> bool {
-        let port = |it: &Authority| it.port_u16().unwrap_or(if self.is_secure() { 443 } else { 80 });
+        let port =
+            |it: &Authority| it.port_u16().unwrap_or(if self.is_secure() { 443 } else { 80 });
         !other.as_str().contains('@')
             && other.host().eq_ignore_ascii_case(self.authority.host())
             && port(other) == port(&self.authority)
@@ -114,7 +116,8 @@ fn begins_below(rest: &str) -> bool {
 /// fragments.
 fn is_plain(text: &str) -> bool {
     let allowed = |byte: u8| {
-        byte.is_ascii_graphic() && !matches!(byte, b'#' | b'\\' | b'"' | b'<' | b'>' | b'`' | b'{' | b'}')
+        byte.is_ascii_graphic()
+            && !matches!(byte, b'#' | b'\\' | b'"' | b'<' | b'>' | b'`' | b'{' | b'}')
     };
     let path = text.split_once('?').map_or(text, |(path, _)| path).to_ascii_lowercase();
     let path = path.replace("%2e", ".");
@@ -222,7 +225,9 @@ mod tests {
             assert!(!Base::parse(good).unwrap().is_exposed(), "{good}");
         }
         assert!(Base::parse("http://fhir.example.org").unwrap().is_exposed());
-        for bad in ["", "fhir", "ftp://h/", "https://h/a?b", "https://h/../a", "https://h/a#b", "/r4"] {
+        for bad in
+            ["", "fhir", "ftp://h/", "https://h/a?b", "https://h/../a", "https://h/a#b", "/r4"]
+        {
             assert!(matches!(Base::parse(bad), Err(FhirServerError::Address)), "{bad}");
         }
         assert!(matches!(Base::parse("https://a:b@h/"), Err(FhirServerError::UserInfo)));

@@ -10,12 +10,32 @@ const UNKNOWN: SourceError = SourceError::UnknownParameter;
 /// Parameters that are no type's own and only say which records are wanted, or in which order. Others change what an answer is
 /// (`_format`, `_elements`, `_summary`), or go on in another search (`_cursor`, `_page_token`).
 const OF_ALL_TYPES: [&str; 9] = [
-    "_content", "_has", "_id", "_lastUpdated", "_profile", "_security", "_source", "_tag", "_text",
+    "_content",
+    "_has",
+    "_id",
+    "_lastUpdated",
+    "_profile",
+    "_security",
+    "_source",
+    "_tag",
+    "_text",
 ];
 /// The modifiers of FHIR R4 and R5. A type's name is one, too.
 const MODIFIERS: [&str; 14] = [
-    "above", "below", "code-text", "contains", "exact", "identifier", "in", "iterate", "missing",
-    "not", "not-in", "of-type", "text", "text-advanced",
+    "above",
+    "below",
+    "code-text",
+    "contains",
+    "exact",
+    "identifier",
+    "in",
+    "iterate",
+    "missing",
+    "not",
+    "not-in",
+    "of-type",
+    "text",
+    "text-advanced",
 ];
 
 /// Names and values as they are sent.
@@ -62,7 +82,8 @@ impl Query {
             let usual = ["patient", "subject"].into_iter().find(|usual| {
                 parameters.contains(usual) || definitions.search_parameter(kind, usual).is_some()
             });
-            let by = if parameters.is_empty() { None } else { usual.or(parameters.first().copied()) };
+            let by =
+                if parameters.is_empty() { None } else { usual.or(parameters.first().copied()) };
             let Some(name) = by else { return };
             (name, patient.as_str())
         };
@@ -117,7 +138,8 @@ fn is_known(definitions: &Definitions, kind: &str, name: &str, value: &str) -> b
             if own == "_has" {
                 return is_reverse_chain(definitions, name);
             }
-            let is_modifier = |it: &str| MODIFIERS.contains(&it) || definitions.resource(it).is_some();
+            let is_modifier =
+                |it: &str| MODIFIERS.contains(&it) || definitions.resource(it).is_some();
             let is_own = OF_ALL_TYPES.contains(&own)
                 || (!own.starts_with('_') && definitions.search_parameter(kind, own).is_some());
             is_own && parts.next().is_none_or(is_modifier) && parts.next().is_none()
@@ -180,7 +202,11 @@ mod tests {
     use super::*;
     use crate::fhir::FhirVersion;
 
-    fn of(kind: &str, parameters: &[(&str, &str)], patient: Option<&str>) -> Result<String, SourceError> {
+    fn of(
+        kind: &str,
+        parameters: &[(&str, &str)],
+        patient: Option<&str>,
+    ) -> Result<String, SourceError> {
         let definitions = FhirVersion::R4.definitions();
         let mut search = Search::new(kind);
         search.compartment = patient.map(|patient| patient.parse().unwrap());
@@ -200,15 +226,34 @@ mod tests {
         for (kind, parameters, patient, expected) in [
             ("Patient", &[][..], None, "_count=100"),
             ("Patient", &[], anna, "_count=100&_id=anna"),
-            ("Observation", &[("code", "http://loinc.org|1&2=ü")], None, "code=http%3A%2F%2Floinc.org%7C1%262%3D%C3%BC&_count=100"),
+            (
+                "Observation",
+                &[("code", "http://loinc.org|1&2=ü")],
+                None,
+                "code=http%3A%2F%2Floinc.org%7C1%262%3D%C3%BC&_count=100",
+            ),
             ("Observation", &[("_count", "7")], anna, "_count=7&patient=Patient%2Fanna"),
-            ("Observation", &[("patient", "Patient/anna")], anna, "patient=Patient%2Fanna&_count=100"),
-            ("Observation", &[("status", "final"), ("status", "final")], None, "status=final&_count=100"),
+            (
+                "Observation",
+                &[("patient", "Patient/anna")],
+                anna,
+                "patient=Patient%2Fanna&_count=100",
+            ),
+            (
+                "Observation",
+                &[("status", "final"), ("status", "final")],
+                None,
+                "status=final&_count=100",
+            ),
             ("Appointment", &[], anna, "_count=100&patient=Patient%2Fanna"),
             ("Group", &[], anna, "_count=100&member=Patient%2Fanna"),
             ("ValueSet", &[], anna, "_count=100"),
         ] {
-            assert_eq!(of(kind, parameters, patient).as_deref(), Ok(expected), "{kind} {parameters:?}");
+            assert_eq!(
+                of(kind, parameters, patient).as_deref(),
+                Ok(expected),
+                "{kind} {parameters:?}"
+            );
         }
     }
 
@@ -216,19 +261,42 @@ mod tests {
     fn what_hl7_does_not_have_is_not_sent() {
         let anna = Some("Patient/anna");
         for good in [
-            ("code:in", "http://x"), ("subject:Patient", "1"), ("_sort", "-date,_lastUpdated"), ("_tag:not", "x"),
-            ("_include", "Observation:subject:Patient"), ("_revinclude", "Provenance:target"),
-            ("_include:iterate", "Encounter:service-provider"), ("performer:Practitioner.name:exact", "Doc"),
+            ("code:in", "http://x"),
+            ("subject:Patient", "1"),
+            ("_sort", "-date,_lastUpdated"),
+            ("_tag:not", "x"),
+            ("_include", "Observation:subject:Patient"),
+            ("_revinclude", "Provenance:target"),
+            ("_include:iterate", "Encounter:service-provider"),
+            ("performer:Practitioner.name:exact", "Doc"),
             ("code-value-quantity", "1$2"),
         ] {
             assert!(of("Observation", &[good], anna).is_ok(), "{good:?}");
         }
         for bad in [
-            ("colour", "red"), ("code", ""), ("code:colour", "1"), ("code:in:not", "1"), ("_count", "many"), ("_sort", "colour"),
-            ("_format", "xml"), ("_elements", "id"), ("_summary", "true"), ("_cursor", "x"), ("_offset", "7"),
-            ("_type", "Patient"), ("_query", "x"), ("_filter", "x"), ("_list", "1"), ("_include", "*"), ("_include", "Observation:code"),
-            ("_include", "Observation:*"), ("_include", "Observation:subject:Nobody"), ("", "x"), ("$everything", "x"),
-            ("_contained", "both"), ("_account", "x"),
+            ("colour", "red"),
+            ("code", ""),
+            ("code:colour", "1"),
+            ("code:in:not", "1"),
+            ("_count", "many"),
+            ("_sort", "colour"),
+            ("_format", "xml"),
+            ("_elements", "id"),
+            ("_summary", "true"),
+            ("_cursor", "x"),
+            ("_offset", "7"),
+            ("_type", "Patient"),
+            ("_query", "x"),
+            ("_filter", "x"),
+            ("_list", "1"),
+            ("_include", "*"),
+            ("_include", "Observation:code"),
+            ("_include", "Observation:*"),
+            ("_include", "Observation:subject:Nobody"),
+            ("", "x"),
+            ("$everything", "x"),
+            ("_contained", "both"),
+            ("_account", "x"),
         ] {
             assert_eq!(of("Observation", &[bad], None), Err(UNKNOWN), "{bad:?}");
         }
@@ -239,8 +307,11 @@ mod tests {
     #[test]
     fn what_others_records_say_decides_nothing_for_a_patient() {
         for other in [
-            ("subject.name", "x"), ("subject:Patient.name", "x"), ("performer.name", "x"),
-            ("_has:Observation:has-member:code", "1"), ("encounter:Encounter.date", "2024"),
+            ("subject.name", "x"),
+            ("subject:Patient.name", "x"),
+            ("performer.name", "x"),
+            ("_has:Observation:has-member:code", "1"),
+            ("encounter:Encounter.date", "2024"),
             ("performer:Practitioner.organization.name", "x"),
         ] {
             assert!(of("Observation", &[other], None).is_ok(), "{other:?}");
