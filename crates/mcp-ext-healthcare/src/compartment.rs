@@ -447,3 +447,43 @@ impl<'j, 'a> Seen<'j, 'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::ABOUT_NOBODY;
+
+    /// What is labelled as about nobody belongs to nobody, and FHIR says of none of these types where its patient is.
+    #[test]
+    fn the_types_that_are_nobodys_are_types_without_patients() {
+        assert!(NOBODYS.is_sorted());
+        assert!(ABOUT_NOBODY.iter().all(|kind| NOBODYS.contains(kind)));
+        for kind in NOBODYS {
+            let mut is_type = false;
+            for version in FhirVersion::ALL {
+                let definitions = version.definitions();
+                is_type |= definitions.resource(kind).is_some();
+                assert!(definitions.compartment(kind).is_empty(), "{kind}");
+                assert!(definitions.search_parameter(kind, "patient").is_none(), "{kind}");
+            }
+            assert!(is_type, "{kind}");
+        }
+    }
+
+    /// A parameter of the definition that could not be read would leave patients out.
+    #[test]
+    fn every_type_of_the_definition_has_paths() {
+        for version in FhirVersion::ALL {
+            let definitions = version.definitions();
+            for kind in definitions.resources() {
+                let parameters = definitions.compartment(kind);
+                let are_read = parameters
+                    .iter()
+                    .filter(|name| **name != "{def}")
+                    .all(|name| definitions.paths(kind, name).is_ok());
+                assert!(are_read, "{kind}");
+                assert!(parameters.is_empty() || !patient_paths(definitions, kind).is_empty());
+            }
+        }
+    }
+}

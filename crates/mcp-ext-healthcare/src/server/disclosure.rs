@@ -91,11 +91,8 @@ impl Disclosure {
     }
 
     /// Whether a record was added; an error if there is no room for it.
-    pub(super) fn try_add(
-        &mut self,
-        Unreleased(record, interaction): Unreleased,
-    ) -> Result<bool, Full> {
-        match self.check(&record, interaction) {
+    pub(super) fn try_add(&mut self, Unreleased(record, by): Unreleased) -> Result<bool, Full> {
+        match self.check(&record, by) {
             Ok(released) => {
                 self.released.push(released);
                 Ok(true)

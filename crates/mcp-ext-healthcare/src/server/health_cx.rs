@@ -81,9 +81,22 @@ impl State {
 
 /// Why a tool that touches records has no result. Made by a [`HealthCx`], and shown to the caller as what it is: its text
 /// stands in the program and holds nothing of a request or a record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
+///
+/// It is no [`std::error::Error`], since the texts of those are not shown to callers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HealthError(&'static str);
+
+impl std::fmt::Display for HealthError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl From<HealthError> for HandlerError {
+    fn from(error: HealthError) -> Self {
+        Self::tell(error.0)
+    }
+}
 
 /// A record that nobody has decided on yet. What it holds can be seen when it was
 /// [added](Disclosure::add) to what the call gives.

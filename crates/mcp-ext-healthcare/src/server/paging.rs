@@ -47,6 +47,14 @@ impl Query {
             Self::Everything(patient) => format!("{}/$everything", patient.as_str()),
         }
     }
+
+    /// How records are found by it. What an operation does is neither reading nor searching alone.
+    fn interaction(&self) -> Option<Interaction> {
+        match self {
+            Self::Search(_) => Some(Interaction::Search),
+            Self::Everything(_) => None,
+        }
+    }
 }
 
 impl HealthCx {
@@ -132,7 +140,7 @@ impl HealthCx {
                     place.skip += 1;
                     continue;
                 }
-                let has_room = disclosure.try_add(Unreleased(record, Some(Interaction::Search)));
+                let has_room = disclosure.try_add(Unreleased(record, query.interaction()));
                 // One that is too large even for an empty result is never given.
                 if has_room.is_err() && given > 0 {
                     return self.sealed(&place, &text).map(Some);
@@ -145,7 +153,7 @@ impl HealthCx {
             }
             for record in found.included {
                 if seen.insert(record.versioned_reference()) {
-                    disclosure.add(Unreleased(record, Some(Interaction::Search)));
+                    disclosure.add(Unreleased(record, query.interaction()));
                 }
             }
             let Some(next) = found.next else { return Ok(None) };

@@ -12,7 +12,8 @@ use crate::record::Record;
 /// What the authorization server fixed when it issued the token (SMART App Launch), and whose token it is.
 ///
 /// The transport gives it to each request
-/// ([`RequestContext::with_value`](mcp_core::server::RequestContext::with_value)).
+/// ([`RequestContext::with_value`](mcp_core::server::RequestContext::with_value)), or a layer of the server does that is further out than
+/// [`Healthcare::ORDER`](crate::server::Healthcare::ORDER) ([`Cx::with_value`](mcp_core::server::Cx::with_value)). If both do, the transport's counts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LaunchContext {
     /// The patient.

@@ -12,8 +12,8 @@ mod query;
 mod scope;
 mod set;
 
-pub use policy::SmartPolicy;
 pub(crate) use policy::has_user_scope;
+pub use policy::{SmartPolicy, challenge};
 pub use query::Parameter;
 pub use scope::{Level, Permissions, RecordScope, Scope, ScopeError};
 pub use set::{ScopeSet, ScopesError};

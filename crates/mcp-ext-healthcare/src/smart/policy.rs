@@ -1,11 +1,15 @@
 //! The policy that follows from scopes.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use super::scope::Level;
 use super::set::ScopeSet;
 use crate::fhir::FhirVersion;
-use crate::protocol::{DenialCode, Label, Withheld};
+use crate::protocol::{DenialCode, Label, Reference, ToolMetadata, Withheld};
 use crate::record::Record;
-use crate::server::{Access, AccessPolicy, CallDecision, Interaction, RecordDecision, Restriction};
+use crate::server::{
+    Access, AccessPolicy, CallDecision, Interaction, LaunchContext, RecordDecision, Restriction,
+};
 
 /// Grants what both the token of a call ([`LaunchContext::scopes`](crate::server::LaunchContext::scopes)) and its tool
 /// ([`ToolMetadata::scopes`](crate::protocol::ToolMetadata)) have scopes for, and of that what the operator's own policy permits.
@@ -39,44 +43,83 @@ use crate::server::{Access, AccessPolicy, CallDecision, Interaction, RecordDecis
 /// let policy = SmartPolicy::new(FhirVersion::R4, Clinic);
 /// # let _ = policy;
 /// ```
-#[derive(Debug, Clone)]
 pub struct SmartPolicy<P> {
     version: FhirVersion,
     operator: P,
+    /// What was granted last, and for what: the records of one result are decided on one after the other.
+    last: Mutex<Option<(Asked, Arc<ScopeSet>)>>,
 }
 
-impl<P: AccessPolicy> SmartPolicy<P> {
-    /// Asks this policy about everything that scopes grant.
-    pub fn new(version: FhirVersion, operator: P) -> Self {
-        Self { version, operator }
+/// Everything of an access that scopes depend on.
+struct Asked {
+    launch: Option<LaunchContext>,
+    metadata: Arc<ToolMetadata>,
+    patient: Option<Reference>,
+    has_principal: bool,
+    broken_glass: bool,
+}
+
+impl Asked {
+    fn is_of(&self, access: &Access) -> bool {
+        Arc::ptr_eq(&self.metadata, &access.metadata)
+            && self.launch == access.launch
+            && self.patient.as_ref() == access.patient()
+            && self.has_principal == access.principal.is_some()
+            && self.broken_glass == access.broken_glass
     }
 
-    /// What scopes grant for one call.
-    fn granted(&self, access: &Access) -> ScopeSet {
-        let launch = access.launch.as_ref();
-        let scopes = launch.map_or(&[][..], |launch| launch.scopes.as_slice());
-        let patient = launch.and_then(|launch| launch.patient.as_ref());
-        let mut granted =
-            ScopeSet::granted(self.version, scopes).within(&tool_scopes(self.version, access));
-        let is_confined = access.patient().is_some();
-        let is_launched = patient.is_some() && access.patient() == patient;
+    fn of(access: &Access) -> Self {
+        Self {
+            launch: access.launch.clone(),
+            metadata: Arc::clone(&access.metadata),
+            patient: access.patient().cloned(),
+            has_principal: access.principal.is_some(),
+            broken_glass: access.broken_glass,
+        }
+    }
+
+    /// What scopes grant.
+    fn granted(&self, version: FhirVersion) -> ScopeSet {
+        let mut granted = overlap(version, self.launch.as_ref(), &self.metadata);
+        let patient = self.launch.as_ref().and_then(|launch| launch.patient.as_ref());
+        let is_launched = patient.is_some() && self.patient.as_ref() == patient;
         granted.retain(|level, for_one| {
             let counts = match level {
                 Level::Patient => is_launched,
-                Level::User => access.principal.is_some(),
+                Level::User => self.has_principal,
                 Level::System => true,
             };
-            counts && (is_confined || !for_one) && (!access.broken_glass || level == Level::User)
+            let is_confined = self.patient.is_some();
+            counts && (is_confined || !for_one) && (!self.broken_glass || level == Level::User)
         });
         granted
     }
 }
 
+impl<P: AccessPolicy> SmartPolicy<P> {
+    /// Asks this policy about everything that scopes grant.
+    pub fn new(version: FhirVersion, operator: P) -> Self {
+        Self { version, operator, last: Mutex::new(None) }
+    }
+
+    /// What scopes grant for one call.
+    fn granted(&self, access: &Access) -> Arc<ScopeSet> {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*last {
+            Some((asked, granted)) if asked.is_of(access) => Arc::clone(granted),
+            _ => {
+                let asked = Asked::of(access);
+                let granted = Arc::new(asked.granted(self.version));
+                *last = Some((asked, Arc::clone(&granted)));
+                granted
+            }
+        }
+    }
+}
+
 impl<P: AccessPolicy> AccessPolicy for SmartPolicy<P> {
     fn call(&self, access: &Access) -> CallDecision {
-        let granted = self.granted(access);
-        let may = |kind: &String| Interaction::ALL.iter().any(|one| granted.may(*one, kind));
-        if access.metadata.resource_types.iter().any(may) {
+        if opens(&self.granted(access), &access.metadata) {
             self.operator.call(access)
         } else {
             CallDecision::Deny(DenialCode::ScopeInsufficient)
@@ -126,22 +169,71 @@ impl<P: AccessPolicy> AccessPolicy for SmartPolicy<P> {
     }
 }
 
-/// The scopes that the tool lists. Malformed ones are a mistake of the server's, and open nothing.
-fn tool_scopes(version: FhirVersion, access: &Access) -> ScopeSet {
-    ScopeSet::parse(version, &access.metadata.scopes).unwrap_or_else(|error| {
-        tracing::error!(tool = access.tool, %error, "a tool's scopes are malformed; it is denied");
+/// What both the token and the tool have scopes for. Malformed scopes of a tool are a mistake of the server's, and open nothing.
+fn overlap(version: FhirVersion, launch: Option<&LaunchContext>, tool: &ToolMetadata) -> ScopeSet {
+    let scopes = launch.map_or(&[][..], |launch| launch.scopes.as_slice());
+    let listed = ScopeSet::parse(version, &tool.scopes).unwrap_or_else(|error| {
+        tracing::error!(%error, "a tool's scopes are malformed; it is denied");
         ScopeSet::granted(version, [""; 0])
-    })
+    });
+    ScopeSet::granted(version, scopes).within(&listed)
+}
+
+/// Whether a call of the tool may begin.
+fn opens(granted: &ScopeSet, tool: &ToolMetadata) -> bool {
+    let may = |kind: &String| Interaction::ALL.iter().any(|one| granted.may(*one, kind));
+    tool.resource_types.iter().any(may)
+}
+
+/// What HTTP answers, beside status 403, to a token that does not open the tool: the value of `WWW-Authenticate`
+/// (RFC 6750, section 3). `None` if it opens the tool.
+///
+/// For what checks the token before a message is read, and knows the tool by the header `Mcp-Name`. What is turned away there
+/// was no call and leaves no event. What is not, [`SmartPolicy`] denies.
+///
+/// ```
+/// use mcp_ext_healthcare::fhir::FhirVersion;
+/// use mcp_ext_healthcare::protocol::ToolMetadata;
+/// use mcp_ext_healthcare::server::LaunchContext;
+/// use mcp_ext_healthcare::smart::challenge;
+///
+/// let tool = ToolMetadata::new(["Observation".to_owned()], ["user/Observation.rs".to_owned()]);
+/// let mut token = LaunchContext { scopes: vec!["user/Patient.rs".to_owned()], ..LaunchContext::default() };
+/// assert_eq!(
+///     challenge(FhirVersion::R4, &token, &tool).as_deref(),
+///     Some(r#"Bearer error="insufficient_scope", scope="user/Observation.rs""#),
+/// );
+/// token.scopes.push("user/Observation.r".to_owned());
+/// assert_eq!(challenge(FhirVersion::R4, &token, &tool), None);
+/// ```
+#[must_use]
+pub fn challenge(
+    version: FhirVersion,
+    token: &LaunchContext,
+    tool: &ToolMetadata,
+) -> Option<String> {
+    let mut granted = overlap(version, Some(token), tool);
+    granted.retain(|level, _| level != Level::Patient || token.patient.is_some());
+    if opens(&granted, tool) {
+        return None;
+    }
+    // Scopes hold neither quotation marks nor backslashes, nor line ends: those that do are none.
+    let scopes: Vec<&str> = tool
+        .scopes
+        .iter()
+        .map(String::as_str)
+        .filter(|scope| scope.parse::<super::Scope>().is_ok())
+        .collect();
+    Some(format!(r#"Bearer error="insufficient_scope", scope="{}""#, scopes.join(" ")))
 }
 
 /// Whether the token has a `user/` scope that reaches the tool (BTG-1). A tool that lists no scopes is reached by any.
 pub(crate) fn has_user_scope(access: &Access) -> bool {
     // What a scope is about, versions of FHIR do not change.
     let version = FhirVersion::R4;
-    let Some(launch) = &access.launch else { return false };
-    let users = ScopeSet::granted(version, &launch.scopes).at(Level::User);
     if access.metadata.scopes.is_empty() {
-        return !users.is_empty();
+        let scopes = access.launch.iter().flat_map(|launch| &launch.scopes);
+        return !ScopeSet::granted(version, scopes).at(Level::User).is_empty();
     }
-    !users.within(&tool_scopes(version, access)).is_empty()
+    !overlap(version, access.launch.as_ref(), &access.metadata).at(Level::User).is_empty()
 }

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use mcp_core::Principal;
-use mcp_core::server::{Args, HandlerError, RequestContext, ServedTool, Server};
+use mcp_core::server::{
+    Args, Cx, HandlerError, Middleware, Next, Outcome, RequestContext, ServedTool, Server,
+};
 use mcp_ext_healthcare::audit::{AuditError, AuditEvent, AuditTrail};
 use mcp_ext_healthcare::fhir::FhirVersion;
 use mcp_ext_healthcare::protocol::{DenialCode, Label, Receipt, Reference, ToolMetadata};
@@ -48,12 +50,12 @@ fn records() -> Vec<Record> {
     all.iter().map(|one| Record::parse(&one.to_string()).unwrap()).collect()
 }
 
-/// The parameters of each search.
-type Searches = Arc<Mutex<Vec<Vec<(String, String)>>>>;
+/// Names and values.
+type Parameters = Vec<(String, String)>;
 
 /// Gives more than it is asked for, as servers do; remembers what it was asked for.
 #[derive(Clone, Default)]
-struct Store(Searches);
+struct Store(Arc<Mutex<Vec<Parameters>>>);
 
 #[async_trait]
 impl Records for Store {
@@ -65,13 +67,22 @@ impl Records for Store {
         &self,
         search: &mcp_ext_healthcare::server::Search,
     ) -> Result<Found, SourceError> {
-        let parameters = &search.parameters;
-        self.0.lock().unwrap().push(parameters.clone());
-        if parameters.iter().any(|(name, _)| !["category", "status"].contains(&name.as_str())) {
+        self.0.lock().unwrap().push(search.parameters.clone());
+        let known = ["category", "status"];
+        if search.parameters.iter().any(|(name, _)| !known.contains(&name.as_str())) {
             return Err(SourceError::UnknownParameter);
         }
-        let is_it = |one: &Record| one.resource_type() == search.resource_type;
-        Ok(Found::all(records().into_iter().filter(is_it).collect()))
+        let fits = |one: &Record| one.resource_type() == search.resource_type;
+        Ok(Found::all(records().into_iter().filter(fits).collect()))
+    }
+
+    async fn everything(
+        &self,
+        _: &Reference,
+        _: usize,
+        _: Option<&str>,
+    ) -> Result<Found, SourceError> {
+        Ok(Found::all(records()))
     }
 }
 
@@ -168,6 +179,22 @@ async fn found(health: HealthCx) -> Result<Disclosed, HealthError> {
     disclosure.records()
 }
 
+/// Page by page.
+async fn fill(health: HealthCx, Args(search): Args<Search>) -> Result<Disclosed, HealthError> {
+    let mut disclosure = health.disclosure();
+    let search = mcp_ext_healthcare::server::Search::new(search.kind);
+    let next = health.fill(&mut disclosure, search, None).await?;
+    disclosure.page(next)
+}
+
+/// Everything of a patient.
+async fn everything(health: HealthCx) -> Result<Disclosed, HealthError> {
+    let mut disclosure = health.disclosure();
+    let patient = ANNA.parse().map_err(|_| health.tell("no such form"))?;
+    let next = health.fill_everything(&mut disclosure, &patient, 100, None).await?;
+    disclosure.page(next)
+}
+
 /// Gives what it may of several types.
 async fn all(health: HealthCx) -> Result<Disclosed, HealthError> {
     let mut disclosure = health.disclosure();
@@ -179,7 +206,7 @@ async fn all(health: HealthCx) -> Result<Disclosed, HealthError> {
     disclosure.records()
 }
 
-fn metadata(scopes: &[&str]) -> ToolMetadata {
+pub(crate) fn metadata(scopes: &[&str]) -> ToolMetadata {
     let types = ["Observation", "Patient", "ValueSet"].map(str::to_owned);
     ToolMetadata::new(types, scopes.iter().map(|one| (*one).to_owned()).collect::<Vec<_>>())
 }
@@ -217,7 +244,10 @@ impl Clinic {
             .tool(ServedTool::new("search", search).records(metadata(scopes)))
             .tool(ServedTool::new("own", own).records(metadata(scopes)))
             .tool(ServedTool::new("found", found).records(metadata(scopes)))
+            .tool(ServedTool::new("fill", fill).records(metadata(scopes)))
+            .tool(ServedTool::new("everything", everything).records(metadata(scopes)))
             .tool(ServedTool::new("all", all).records(metadata(scopes)))
+            .layer("launching", 0, Launching)
             .extension(change(builder).build().unwrap())
             .build()
             .unwrap();
@@ -256,10 +286,14 @@ impl Clinic {
     }
 
     /// What the source was asked for since the last time.
-    pub(crate) fn asked(&self) -> Vec<Vec<(String, String)>> {
+    pub(crate) fn asked(&self) -> Vec<Parameters> {
         std::mem::take(&mut self.store.0.lock().unwrap())
     }
 }
+
+/// What a layer of the server finds of the token, in place of the transport.
+#[derive(Clone)]
+struct Unread(LaunchContext);
 
 /// What a call comes with.
 #[derive(Clone)]
@@ -271,6 +305,21 @@ pub(crate) struct Token {
     pub(crate) context: Option<&'static str>,
     pub(crate) principal: bool,
     pub(crate) launch: bool,
+    /// Whether a layer of the server reads it, and not the transport.
+    pub(crate) by_layer: bool,
+}
+
+/// Reads tokens.
+struct Launching;
+
+#[async_trait]
+impl Middleware for Launching {
+    async fn request(&self, cx: Cx, next: Next) -> Result<Outcome, mcp_core::Error> {
+        match cx.transport_value::<Unread>().cloned() {
+            Some(Unread(launch)) => next.run(cx.with_value(launch)).await,
+            None => next.run(cx).await,
+        }
+    }
 }
 
 /// A token of Anna's, for a call about Anna.
@@ -281,7 +330,14 @@ pub(crate) fn annas(scopes: &str) -> Token {
 /// A user's token without a patient, for a call about Anna.
 pub(crate) fn users(scopes: &str) -> Token {
     let scopes = scopes.split(' ').filter(|scope| !scope.is_empty()).map(str::to_owned).collect();
-    Token { scopes, patient: None, context: Some(ANNA), principal: true, launch: true }
+    Token {
+        scopes,
+        patient: None,
+        context: Some(ANNA),
+        principal: true,
+        launch: true,
+        by_layer: false,
+    }
 }
 
 impl Token {
@@ -291,11 +347,16 @@ impl Token {
         if !self.launch {
             return context;
         }
-        context.with_value(LaunchContext {
+        let launch = self.read();
+        if self.by_layer { context.with_value(Unread(launch)) } else { context.with_value(launch) }
+    }
+
+    pub(crate) fn read(&self) -> LaunchContext {
+        LaunchContext {
             patient: self.patient.map(|patient| patient.parse().unwrap()),
             scopes: self.scopes.clone(),
             ..LaunchContext::default()
-        })
+        }
     }
 
     fn message(&self, tool: &str, arguments: Value) -> Message {

@@ -1,6 +1,8 @@
 //! What a call gives, by the scopes of its token and of its tool.
 
+use mcp_ext_healthcare::fhir::FhirVersion;
 use mcp_ext_healthcare::server::HealthcareBuilder;
+use mcp_ext_healthcare::smart::challenge;
 use serde_json::{Value, json};
 
 use crate::clinic::*;
@@ -92,8 +94,17 @@ async fn reading_and_searching_are_granted_one_by_one() {
             if searches { vec!["a-lab", "a-vital"] } else { vec![DENIED] },
             "{scopes}"
         );
-        let came = came_of(&clinic.call(annas(scopes), "own", json!({})).await);
-        assert_eq!(came.contains(&"a-lab".to_owned()), own, "{scopes}: it is not known how");
+        let came = came_of(&clinic.call(annas(scopes), "fill", kind("Observation")).await);
+        assert_eq!(
+            came,
+            if searches { vec!["a-lab", "a-vital"] } else { vec![DENIED] },
+            "{scopes}"
+        );
+        for tool in ["own", "everything"] {
+            let came = came_of(&clinic.call(annas(scopes), tool, json!({})).await);
+            let gives = came.contains(&"a-lab".to_owned());
+            assert_eq!(gives, own, "{scopes}: {tool} does not say how");
+        }
         let came = came_of(&clinic.call(annas(scopes), "found", json!({})).await);
         assert_eq!(came.contains(&"a-lab".to_owned()), found, "{scopes}");
     }
@@ -182,4 +193,46 @@ async fn broken_glass_opens_by_user_scopes_alone() {
     // Without any scope there is nothing that an emergency would open.
     let answer = clinic.call(annas("user/Condition.rs"), "search", arguments()).await;
     assert_eq!(came_of(&answer), [DENIED]);
+}
+
+/// Where the transport knows of no token, a layer of the server may read it.
+#[tokio::test]
+async fn a_layer_of_the_server_can_read_the_token() {
+    let clinic = Clinic::new();
+    let token = |scopes| Token { by_layer: true, ..annas(scopes) };
+    assert_eq!(search(&clinic, token("patient/*.rs"), "Observation").await, ["a-lab", "a-vital"]);
+    assert_eq!(search(&clinic, token("patient/*.cud"), "Observation").await, [DENIED]);
+    let foreign = Token { context: Some(BERT), ..token("patient/*.rs") };
+    assert_eq!(search(&clinic, foreign, "Observation").await, ["denied: context_mismatch"]);
+}
+
+/// SPEC.md, section 15: over HTTP, before a message is read.
+#[tokio::test]
+async fn what_http_turns_away_the_policy_would_deny() {
+    let listed = ["patient/Observation.rs?category=a|b", "user/Patient.r"];
+    let clinic = Clinic::of(&listed);
+    let header = r#"Bearer error="insufficient_scope", scope="patient/Observation.rs?category=a|b user/Patient.r""#;
+    let users_anna = |scopes| Token { patient: None, ..annas(scopes) };
+    for (token, opens) in [
+        (annas("patient/*.read"), true),
+        (annas("user/*.r"), true),
+        (annas("system/Observation.s"), true),
+        (users_anna("user/Observation.r"), true),
+        (users_anna("patient/*.rs"), false),
+        (annas("patient/Patient.rs"), false),
+        (annas("patient/Observation.cud"), false),
+        (annas("user/Patient.s"), false),
+        (annas("patient/Observation.sr"), false),
+        (annas("openid"), false),
+        (annas(""), false),
+    ] {
+        let challenged = challenge(FhirVersion::R4, &token.read(), &metadata(&listed));
+        assert_eq!(challenged.as_deref(), (!opens).then_some(header), "{:?}", token.scopes);
+        let came = came_of(&clinic.call(token.clone(), "own", json!({})).await);
+        assert_eq!(came == [DENIED], !opens, "{:?}", token.scopes);
+    }
+    // What would break out of the header is no scope.
+    let odd = ["user/Patient.r", "a\"b", "c\r\nd", "e\\"];
+    let challenged = challenge(FhirVersion::R4, &annas("").read(), &metadata(&odd)).unwrap();
+    assert_eq!(challenged, r#"Bearer error="insufficient_scope", scope="user/Patient.r""#);
 }

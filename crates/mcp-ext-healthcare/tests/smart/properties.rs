@@ -149,6 +149,8 @@ proptest! {
                     ("read", at("Patient/anna")),
                     ("read", at("Patient/bert")),
                     ("own", json!({})),
+                    ("fill", kind("Observation")),
+                    ("everything", json!({})),
                     ("found", json!({})),
                     ("all", json!({})),
                 ] {
