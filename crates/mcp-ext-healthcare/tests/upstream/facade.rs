@@ -6,7 +6,7 @@ use mcp_ext_healthcare::Record;
 use mcp_ext_healthcare::fhir::FhirVersion;
 use mcp_ext_healthcare::server::{Found, Records as _, Search, SourceError};
 use mcp_ext_healthcare::store::MemoryRecords;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::fake::{Asked, Fake, Reply};
 
@@ -20,9 +20,8 @@ pub(crate) enum Manners {
 }
 
 pub(crate) async fn serve(records: MemoryRecords, manners: Manners) -> Fake {
-    let all: Arc<Vec<Record>> = Arc::new(
-        records.counts().keys().flat_map(|kind| records.all(kind)).collect(),
-    );
+    let all: Arc<Vec<Record>> =
+        Arc::new(records.counts().keys().flat_map(|kind| records.all(kind)).collect());
     Fake::start(move |asked, base| {
         let reply = answer(&records, asked, base, manners, &all);
         reply.unwrap_or_else(|error| {
@@ -39,8 +38,6 @@ fn answer(
     manners: Manners,
     all: &[Record],
 ) -> Result<Reply, SourceError> {
-    // What is in memory never waits.
-    let now = |found| futures_now(found);
     let path = asked.path().strip_prefix("/fhir/").unwrap();
     let steps: Vec<&str> = path.split('/').collect();
     let mut parameters = asked.parameters();
@@ -55,25 +52,25 @@ fn answer(
     let found = match *steps.as_slice() {
         [kind, "_search"] | [kind] if !kind.starts_with('$') => {
             search.parameters = parameters.clone();
-            now(records.search(&without(manners, search)))?
+            at_once(records.search(&without(manners, search)))?
         }
         [patient, id, "$everything"] => {
             let reference = format!("{patient}/{id}").parse().unwrap();
             let found = records.read(&reference);
-            if futures_now(found)?.is_none() {
+            if at_once(found)?.is_none() {
                 return Ok(Reply::status(404));
             }
-            now(records.everything(&reference, search.limit, page.as_deref()))?
+            at_once(records.everything(&reference, search.limit, page.as_deref()))?
         }
         [patient, id, kind] => {
             search.resource_type = kind.to_owned();
             search.compartment = Some(format!("{patient}/{id}").parse().unwrap());
             search.parameters = parameters.clone();
-            now(records.search(&without(manners, search)))?
+            at_once(records.search(&without(manners, search)))?
         }
         [kind, id] => {
             let reference = format!("{kind}/{id}").parse().unwrap();
-            let record = futures_now(records.read(&reference))?;
+            let record = futures_at_once(records.read(&reference))?;
             return Ok(match record {
                 Some(record) => Reply::text(record.json().get()),
                 None => Reply::status(404),
@@ -82,16 +79,16 @@ fn answer(
         _ => return Ok(Reply::status(404)),
     };
     let own = format!("{base}/{path}?{}", written(&parameters));
-    let mut bundle = bundle(&found, base, &own, count.unwrap_or(100));
+    let mut more = Vec::new();
     if manners == Manners::Leaky {
-        // Others' records, said to be included.
+        // Others' records, said to be included, or, where any type fits, to be matches.
         let at = asked.target.len() + asked.body.len();
         for (number, record) in all.iter().cycle().skip(at * 17 % all.len()).take(5).enumerate() {
-            let mode = if steps.len() == 3 && number == 0 { "match" } else { "include" };
-            bundle["entry"].as_array_mut().unwrap().push(entry(record, base, mode));
+            let is_match = steps.last() == Some(&"$everything") && number < 2;
+            more.push(entry(record, base, if is_match { "match" } else { "include" }));
         }
     }
-    Ok(Reply::text(bundle.to_string()))
+    Ok(Reply::text(bundle(&found, base, &own, count.unwrap_or(100), more)))
 }
 
 /// The search as a server with these manners does it.
@@ -104,9 +101,8 @@ fn without(manners: Manners, mut search: Search) -> Search {
 }
 
 fn written(parameters: &[(String, String)]) -> String {
-    let escaped = |text: &str| -> String {
-        text.bytes().map(|byte| format!("%{byte:02X}")).collect()
-    };
+    let escaped =
+        |text: &str| -> String { text.bytes().map(|byte| format!("%{byte:02X}")).collect() };
     let all: Vec<String> = parameters
         .iter()
         .map(|(name, value)| format!("{}={}", escaped(name), escaped(value)))
@@ -114,13 +110,16 @@ fn written(parameters: &[(String, String)]) -> String {
     all.join("&")
 }
 
-fn entry(record: &Record, base: &str, mode: &str) -> Value {
-    let resource: Value = serde_json::from_str(record.json().get()).unwrap();
+/// As text: numbers keep their digits.
+fn entry(record: &Record, base: &str, mode: &str) -> String {
     let url = format!("{base}/{}", record.reference().as_str());
-    json!({ "fullUrl": url, "resource": resource, "search": { "mode": mode } })
+    format!(
+        r#"{{"fullUrl":"{url}","resource":{},"search":{{"mode":"{mode}"}}}}"#,
+        record.json().get()
+    )
 }
 
-fn bundle(found: &Found, base: &str, own: &str, count: usize) -> Value {
+fn bundle(found: &Found, base: &str, own: &str, count: usize, more: Vec<String>) -> String {
     let matches = found.matches.iter().map(|one| entry(one, base, "match"));
     let included = found.included.iter().map(|one| entry(one, base, "include"));
     let mut links = vec![json!({ "relation": "self", "url": own })];
@@ -129,12 +128,14 @@ fn bundle(found: &Found, base: &str, own: &str, count: usize) -> Value {
         let next = format!("{own}&_count={count}&{next}");
         links.push(json!({ "relation": "next", "url": next }));
     }
-    json!({ "resourceType": "Bundle", "type": "searchset", "link": links,
-        "entry": matches.chain(included).collect::<Vec<_>>() })
+    let entries: Vec<String> = matches.chain(included).chain(more).collect();
+    let links = json!(links);
+    let entries = entries.join(",");
+    format!(r#"{{"resourceType":"Bundle","type":"searchset","link":{links},"entry":[{entries}]}}"#)
 }
 
 /// The result of something that never waits.
-fn futures_now<T>(future: impl Future<Output = T>) -> T {
+fn at_once<T>(future: impl Future<Output = T>) -> T {
     let mut future = std::pin::pin!(future);
     let mut context = std::task::Context::from_waker(std::task::Waker::noop());
     match future.as_mut().poll(&mut context) {
@@ -151,7 +152,8 @@ pub(crate) fn clinic() -> MemoryRecords {
         json!({ "resourceType": "Patient", "id": "bert", "name": [{ "family": "B" }] }),
         json!({ "resourceType": "Practitioner", "id": "doc", "name": [{ "family": "Doc" }] }),
     ];
-    for (number, who) in ["anna", "bert", "anna", "anna", "bert", "anna", "anna"].iter().enumerate() {
+    for (number, who) in ["anna", "bert", "anna", "anna", "bert", "anna", "anna"].iter().enumerate()
+    {
         all.push(json!({
             "resourceType": "Observation", "id": format!("o{number}"), "meta": { "versionId": "1" },
             "status": if number % 2 == 0 { "final" } else { "amended" },

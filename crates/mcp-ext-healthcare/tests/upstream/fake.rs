@@ -175,7 +175,8 @@ async fn serve(
 fn head(status: u16, headers: &[(&'static str, String)], length: usize) -> String {
     let mut head = format!("HTTP/1.1 {status} Status\r\ncontent-length: {length}\r\n");
     for (name, value) in headers {
-        let value = if *name == JSON.0 && value.is_empty() { "application/fhir+json" } else { value };
+        let value =
+            if *name == JSON.0 && value.is_empty() { "application/fhir+json" } else { value };
         head.push_str(&format!("{name}: {value}\r\n"));
     }
     head + "\r\n"

@@ -12,11 +12,12 @@ mod corpus;
 mod facade;
 mod fake;
 mod honest;
-mod hostile;
 #[path = "../records/hospital.rs"]
 mod hospital;
+mod hostile;
 mod isolation;
-mod mcp;
+#[path = "../records/loaded.rs"]
+mod loaded;
 #[path = "../records/random.rs"]
 mod random;
 
