@@ -1,7 +1,6 @@
 //! The official examples in memory, searched, and compared with what a reader of plain JSON finds.
 
 use std::collections::BTreeSet;
-use std::sync::OnceLock;
 
 use mcp_ext_healthcare::fhir::FhirVersion;
 use mcp_ext_healthcare::server::{Records, Search};

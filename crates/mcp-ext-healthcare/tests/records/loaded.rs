@@ -1,11 +1,14 @@
 //! The official examples in memory, and as plain JSON.
 
+use std::sync::OnceLock;
+
 use mcp_ext_healthcare::fhir::{FhirVersion, is_id};
 use mcp_ext_healthcare::store::{LoadError, MemoryRecords};
 use serde_json::Value;
 
 use crate::corpus::examples;
 
+/// The examples of a version, in memory and as they stand in their files. Loaded once.
 pub(crate) fn loaded(version: FhirVersion) -> Option<&'static (MemoryRecords, Vec<Value>)> {
     static R4: OnceLock<Option<(MemoryRecords, Vec<Value>)>> = OnceLock::new();
     static R5: OnceLock<Option<(MemoryRecords, Vec<Value>)>> = OnceLock::new();

@@ -70,7 +70,7 @@ fn answer(
         }
         [kind, id] => {
             let reference = format!("{kind}/{id}").parse().unwrap();
-            let record = futures_at_once(records.read(&reference))?;
+            let record = at_once(records.read(&reference))?;
             return Ok(match record {
                 Some(record) => Reply::text(record.json().get()),
                 None => Reply::status(404),
