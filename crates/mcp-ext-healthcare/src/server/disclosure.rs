@@ -16,10 +16,10 @@ use mcp_trust::label::Join;
 use serde::Serialize;
 
 use super::health_cx::{Call, HealthError, Unreleased, raw};
-use super::policy::RecordDecision;
+use super::policy::{Interaction, RecordDecision};
 use super::seams::{Deidentify, Patients};
 use crate::protocol::{
-    Citation, FreeText, Granularity, Label, LabelKey, Obligation, Phi, Reference, Withheld,
+    Citation, ClientSettings, FreeText, Granularity, Label, LabelKey, Obligation, Phi, Reference, Withheld,
     purposes,
 };
 use crate::record::Record;
@@ -31,6 +31,8 @@ const FRAME: u64 = 256;
 pub struct Disclosure {
     call: Arc<Call>,
     released: Vec<Released>,
+    /// Who else gets the records, by what the operator knows of them.
+    egress: Option<ClientSettings>,
 }
 
 /// A record that may be given, as it may be given.
@@ -79,7 +81,14 @@ pub(super) struct Full;
 
 impl Disclosure {
     pub(crate) fn new(call: Arc<Call>) -> Self {
-        Self { call, released: Vec::new() }
+        Self { call, released: Vec::new(), egress: None }
+    }
+
+    /// Gives only what this one may have, too: somebody to whom the tool sends the records on.
+    #[must_use]
+    pub(crate) fn and_for(mut self, other: &ClientSettings) -> Self {
+        self.egress = Some(other.clone());
+        self
     }
 
     /// Adds a record; `None` if it must not be given. A tool must then go on as if the record did not exist.
@@ -91,8 +100,11 @@ impl Disclosure {
     }
 
     /// Whether a record was added; an error if there is no room for it.
-    pub(super) fn try_add(&mut self, Unreleased(record): Unreleased) -> Result<bool, Full> {
-        match self.check(&record) {
+    pub(super) fn try_add(
+        &mut self,
+        Unreleased(record, interaction): Unreleased,
+    ) -> Result<bool, Full> {
+        match self.check(&record, interaction) {
             Ok(released) => {
                 self.released.push(released);
                 Ok(true)
@@ -179,7 +191,7 @@ impl Disclosure {
         Ok(Disclosed { call: self.call, structured })
     }
 
-    fn check(&self, record: &Record) -> Result<Released, No> {
+    fn check(&self, record: &Record, by: Option<Interaction>) -> Result<Released, No> {
         let call = &*self.call;
         let shared = &*call.shared;
         if !call.tool.resource_types.iter().any(|one| one == record.resource_type()) {
@@ -188,7 +200,7 @@ impl Disclosure {
         let patients = shared.compartment.patients(record);
         self.check_compartment(&patients)?;
         let own = record.label().joined(&shared.policy.label(record));
-        self.ask_policy(record, &own)?;
+        self.ask_policy(record, by, &own)?;
         if let Some(since) = &call.minimize.since
             && record.last_updated().is_none_or(|updated| updated.is_before(since))
         {
@@ -204,7 +216,7 @@ impl Disclosure {
         if let Patients::Of(patients) = &patients {
             label.subjects = patients.iter().map(|one| call.pseudonym(one)).collect();
         }
-        if !call.may_have(&label) {
+        if !call.may_have(&label) || self.egress.as_ref().is_some_and(|to| !is_fit(to, &label)) {
             return Err(No::Withheld(Withheld::Confidentiality));
         }
         if let Some(most) = &call.tool.max_label
@@ -232,9 +244,15 @@ impl Disclosure {
     }
 
     /// The codes for emergencies open nothing that treatment does not (PUR-3).
-    fn ask_policy(&self, record: &Record, label: &Label) -> Result<(), No> {
+    fn ask_policy(
+        &self,
+        record: &Record,
+        by: Option<Interaction>,
+        label: &Label,
+    ) -> Result<(), No> {
         let policy = &self.call.shared.policy;
-        for access in self.call.readings() {
+        for mut access in self.call.readings() {
+            access.interaction = by;
             if let RecordDecision::Withhold(class) = policy.record(&access, record, label) {
                 return Err(No::Withheld(class));
             }
@@ -284,12 +302,9 @@ impl Call {
                 && label.confidentiality == crate::protocol::Confidentiality::Normal
                 && label.obligations.is_empty();
         };
-        let may_leave = client.egress() < crate::protocol::ModelEgress::Uncovered
-            || label.phi < Phi::Limited
+        let may_leave = may_leave(client, label)
             || self.shared.policy.allows_uncovered(&self.access);
-        may_leave
-            && label.confidentiality <= client.ceiling()
-            && label.obligations.iter().all(|obligation| client.keeps(obligation))
+        may_leave && keeps(client, label)
     }
 
     /// The ways in which a call is read to the policy: all of them must be permitted.
@@ -317,6 +332,22 @@ impl Call {
         let digest = names.of::<Version>(record.digest().to_string().as_bytes());
         (names.of::<Version>(reference.as_bytes()).to_string(), format!("keyed:{digest}"))
     }
+}
+
+/// Whether what is labelled so may go to where this one's data go.
+fn may_leave(to: &ClientSettings, label: &Label) -> bool {
+    to.egress() < crate::protocol::ModelEgress::Uncovered || label.phi < Phi::Limited
+}
+
+/// Whether somebody may have what is so confidential, and keeps what it obliges to.
+fn keeps(who: &ClientSettings, label: &Label) -> bool {
+    label.confidentiality <= who.ceiling()
+        && label.obligations.iter().all(|obligation| who.keeps(obligation))
+}
+
+/// Whether what is labelled so may be sent on to somebody, whatever the client may have.
+pub(crate) fn is_fit(to: &ClientSettings, label: &Label) -> bool {
+    may_leave(to, label) && keeps(to, label)
 }
 
 /// Patients, as subjects of pseudonyms.

@@ -70,6 +70,8 @@ impl Middleware for HealthLayer {
             launch: cx.transport_value::<LaunchContext>().cloned(),
             broken_glass: false,
             client,
+            metadata: Arc::clone(&metadata),
+            interaction: None,
         };
         let minimize = cx.request_meta::<MinimizeKey>()?.unwrap_or_else(Minimize::new);
         let deid = match (&access.client, &self.shared.undeclared) {

@@ -22,10 +22,13 @@ mod writing;
 
 pub use break_glass::{Attestation, BreakGlassPage, MAX_TTL, MemoryNonces, Nonces};
 pub use builder::{Existence, HealthcareBuildError, HealthcareBuilder, Undeclared};
+pub(crate) use disclosure::is_fit;
 pub use disclosure::{Disclosed, Disclosure, Released};
 pub use health_cx::{HealthCx, HealthError, Unreleased};
 pub use operations::{Input, Operation, OperationError, Operations, Parameter, input_text};
-pub use policy::{Access, AccessPolicy, CallDecision, LaunchContext, RecordDecision};
+pub use policy::{
+    Access, AccessPolicy, CallDecision, Interaction, LaunchContext, RecordDecision, Restriction,
+};
 pub use records::{Found, Records, Search, SourceError};
 pub use seams::{Compartment, Definitions, Deidentify, NoDefinitions, Patients};
 pub use tool::RecordTool;

@@ -15,7 +15,8 @@ use serde::Serialize;
 use crate::fhir::{FhirReference, FhirVersion, Json};
 use crate::protocol::{DenialCode, Reference};
 use crate::server::{
-    Disclosed, Disclosure, HealthCx, HealthError, RecordTool, Search, Unreleased,
+    Disclosed, Disclosure, HealthCx, HealthError, Interaction, RecordTool, Restriction, Search,
+    Unreleased,
 };
 use document::{Document, Part};
 use sections::{SECTIONS, SUPPORTING, Section, Source};
@@ -120,13 +121,13 @@ struct Gathering<'a> {
 
 impl Gathering<'_> {
     /// Adds a record, once. Gives its number; `None` if it must not be given.
-    fn add(&mut self, Unreleased(record): Unreleased) -> Option<usize> {
+    fn add(&mut self, Unreleased(record, by): Unreleased) -> Option<usize> {
         let own = record.reference().as_str().to_owned();
         if let Some(number) = self.places.get(&own) {
             return Some(*number);
         }
         let refers = references(&record);
-        self.disclosure.add(record)?;
+        self.disclosure.add(Unreleased(record, by))?;
         let number = self.disclosure.released().len() - 1;
         self.places.insert(own, number);
         self.refers.extend(refers);
@@ -142,7 +143,7 @@ impl Gathering<'_> {
         let all = self.health.gather(search, MOST).await?;
         let mut all = all.ok_or_else(|| self.health.deny(DenialCode::ResultTooLarge))?;
         // The latest first; what has no date comes last.
-        all.sort_by_cached_key(|Unreleased(record)| {
+        all.sort_by_cached_key(|Unreleased(record, _)| {
             let date = narrative::with_json(record, |json| narrative::date(json));
             std::cmp::Reverse(date.flatten().unwrap_or_default())
         });
@@ -152,13 +153,13 @@ impl Gathering<'_> {
     /// Adds those of a type that belong into a section, the latest of them.
     fn take(&mut self, source: &Source, all: &[Unreleased], entries: &mut Vec<usize>) {
         let before = entries.len();
-        for Unreleased(record) in all {
+        for Unreleased(record, by) in all {
             if entries.len() - before >= source.most {
                 return;
             }
             let belongs = narrative::with_json(record, |json| (source.belongs)(json));
             if belongs == Some(true)
-                && let Some(number) = self.add(Unreleased(record.clone()))
+                && let Some(number) = self.add(Unreleased(record.clone(), *by))
                 && !entries.contains(&number)
             {
                 entries.push(number);
@@ -176,6 +177,10 @@ impl Gathering<'_> {
                 || looked.len() >= MOST_SUPPORTING
                 || !looked.insert(reference.as_str().to_owned())
             {
+                continue;
+            }
+            let kind = reference.resource_type();
+            if self.health.restriction(Interaction::Read, kind) == Restriction::Nothing {
                 continue;
             }
             if let Some(record) = self.health.read(&reference).await? {
