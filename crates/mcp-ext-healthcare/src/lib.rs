@@ -8,6 +8,8 @@ pub mod audit;
 pub mod client;
 mod compartment;
 pub mod fhir;
+#[cfg(feature = "upstream")]
+mod http;
 pub mod protocol;
 pub mod provenance;
 mod record;
@@ -18,6 +20,8 @@ pub mod terminology;
 pub mod tools;
 
 pub use compartment::PatientCompartment;
+#[cfg(feature = "upstream")]
+pub use http::{HttpLimits, HttpSetupError};
 pub use record::{Record, RecordError};
 
 use mcp_core::extension::ExtensionId;

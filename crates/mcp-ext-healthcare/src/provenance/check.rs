@@ -76,8 +76,7 @@ impl Checking<'_> {
             }
             // `_birthDate` says more of `birthDate`.
             if let Some(own) = name.strip_prefix('_') {
-                let element =
-                    self.definitions.member(shape, own).ok_or(Misfit::UnknownElement)?;
+                let element = self.definitions.member(shape, own).ok_or(Misfit::UnknownElement)?;
                 self.sibling(element, value)?;
                 continue;
             }
@@ -184,9 +183,9 @@ fn is_text(primitive: Primitive, text: &str) -> bool {
             Some((date, time)) => date.len() == 10 && is_date(date) && is_time(time, true),
             None => is_date(text),
         },
-        Primitive::Instant => text.split_once('T').is_some_and(|(date, time)| {
-            date.len() == 10 && is_date(date) && is_time(time, true)
-        }),
+        Primitive::Instant => text
+            .split_once('T')
+            .is_some_and(|(date, time)| date.len() == 10 && is_date(date) && is_time(time, true)),
         Primitive::Time => is_time(text, false),
         Primitive::Id => crate::fhir::is_id(text),
         Primitive::Code => !text.contains(|one: char| one.is_whitespace() && one != ' '),

@@ -8,8 +8,8 @@ mod drafts;
 mod record;
 
 pub use check::Misfit;
-pub use drafts::{Drafts, DraftsError, Stored, Writing};
 pub(crate) use drafts::uuid;
+pub use drafts::{Drafts, DraftsError, Stored, Writing};
 pub use record::{Agent, Agents};
 
 use crate::fhir::{Definitions, FhirVersion, Json, Text};
@@ -198,10 +198,8 @@ impl Proposal {
         let is_ours = |name: &Text<'_>| {
             matches!(&*name.get(), "resourceType" | "id" | "_id" | "meta" | "text" | "_text")
         };
-        let mut resource = vec![
-            (Text::new("resourceType"), Json::text(&kind)),
-            (Text::new("meta"), asserted()),
-        ];
+        let mut resource =
+            vec![(Text::new("resourceType"), Json::text(&kind)), (Text::new("meta"), asserted())];
         resource.extend(members.into_iter().filter(|(name, _)| !is_ours(name)));
         let form = draft_form(version, &kind);
         Ok(Self { version, resource_type: kind, form, resource: Json::Object(resource) })

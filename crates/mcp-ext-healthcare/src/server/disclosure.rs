@@ -19,8 +19,8 @@ use super::health_cx::{Call, HealthError, Unreleased, raw};
 use super::policy::{Interaction, RecordDecision};
 use super::seams::{Deidentify, Patients};
 use crate::protocol::{
-    Citation, ClientSettings, FreeText, Granularity, Label, LabelKey, Obligation, Phi, Reference, Withheld,
-    purposes,
+    Citation, ClientSettings, FreeText, Granularity, Label, LabelKey, Obligation, Phi, Reference,
+    Withheld, purposes,
 };
 use crate::record::Record;
 
@@ -302,8 +302,8 @@ impl Call {
                 && label.confidentiality == crate::protocol::Confidentiality::Normal
                 && label.obligations.is_empty();
         };
-        let may_leave = may_leave(client, label)
-            || self.shared.policy.allows_uncovered(&self.access);
+        let may_leave =
+            may_leave(client, label) || self.shared.policy.allows_uncovered(&self.access);
         may_leave && keeps(client, label)
     }
 

@@ -7,7 +7,7 @@ use mcp_trust::label::Join;
 use super::health_cx::{HealthCx, HealthError};
 use super::policy::{Interaction, RecordDecision};
 use super::seams::Patients;
-use crate::protocol::{DenialCode, Label, LabelKey, Phi, Reference, Withheld};
+use crate::protocol::{DenialCode, Label, LabelKey, Reference, Withheld};
 use crate::record::Record;
 
 /// A record that may be written, and what is known of it by that.
@@ -23,14 +23,19 @@ impl HealthCx {
     /// # Errors
     /// If not: the call is denied.
     pub(crate) fn may_write(&self, record: &Record) -> Result<Permitted, HealthError> {
-        self.permitted(record).map_err(|code| self.deny(code))
+        self.fitting(record, Some(Interaction::Create)).map_err(|code| self.deny(code))
     }
 
-    /// The same, without denying the call.
+    /// Whether something that is no record, or none yet, can be one of the call's patient, and the client may have it. With an
+    /// interaction, the policy is asked, too. The call is not denied.
     ///
     /// # Errors
     /// Why not.
-    pub(crate) fn permitted(&self, record: &Record) -> Result<Permitted, DenialCode> {
+    pub(crate) fn fitting(
+        &self,
+        record: &Record,
+        interaction: Option<Interaction>,
+    ) -> Result<Permitted, DenialCode> {
         let call = &*self.call;
         let shared = &*call.shared;
         if !call.tool.resource_types.iter().any(|one| one == record.resource_type()) {
@@ -46,12 +51,12 @@ impl HealthCx {
             // What is of several patients is no one's to write.
             (Patients::Of(all), Some(patient)) if all.len() == 1 && all.contains(patient) => all,
             (_, None) => return Err(DenialCode::ContextMissing),
-            _ if own.phi == Phi::None => BTreeSet::new(),
             _ => return Err(DenialCode::ContextMismatch),
         };
         let mut label = own.joined(&shared.policy.label(record));
-        for mut access in call.readings() {
-            access.interaction = Some(Interaction::Create);
+        let readings = if interaction.is_some() { call.readings() } else { Vec::new() };
+        for mut access in readings {
+            access.interaction = interaction;
             if let RecordDecision::Withhold(class) = shared.policy.record(&access, record, &label) {
                 return Err(match class {
                     Withheld::Consent => DenialCode::ConsentDenied,

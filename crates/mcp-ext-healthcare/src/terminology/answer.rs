@@ -70,13 +70,20 @@ impl Asked<'_> {
         if let Some(definition) = &concept.definition {
             match self.terminology.version {
                 // R5 made it a parameter; R4 has it as a property.
-                FhirVersion::R4 => out.push(property("definition", "valueString", Json::text(definition))),
+                FhirVersion::R4 => {
+                    out.push(property("definition", "valueString", Json::text(definition)))
+                }
                 _ => out.push(string("definition", definition)),
             }
         }
         for designation in &concept.designations {
             let mut parts = Vec::new();
-            parts.extend(designation.language.as_deref().map(|code| of("language", "valueCode", Json::text(code))));
+            parts.extend(
+                designation
+                    .language
+                    .as_deref()
+                    .map(|code| of("language", "valueCode", Json::text(code))),
+            );
             parts.push(string("value", &designation.value));
             out.push(with_parts("designation", parts));
         }
@@ -84,9 +91,8 @@ impl Asked<'_> {
             out.push(property(&one.code, &one.kind, one.value.clone()));
         }
         let parents = concept.parents.iter().filter_map(|number| system.concepts.get(*number));
-        let told = |code: &str| {
-            concept.properties.iter().any(|one| one.text().as_deref() == Some(code))
-        };
+        let told =
+            |code: &str| concept.properties.iter().any(|one| one.text().as_deref() == Some(code));
         for parent in parents.filter(|parent| !told(&parent.code)) {
             out.push(property("parent", "valueCode", Json::text(&parent.code)));
         }
@@ -125,7 +131,9 @@ impl Asked<'_> {
         let is_code = |member: &Member| {
             let own = self.terminology.code_system(&member.system, member.version.as_deref());
             member.code == code
-                || own.is_ok_and(|own| own.number(&code).is_some() && own.number(&code) == own.number(&member.code))
+                || own.is_ok_and(|own| {
+                    own.number(&code).is_some() && own.number(&code) == own.number(&member.code)
+                })
         };
         let mut found = members
             .iter()
@@ -210,8 +218,7 @@ impl Asked<'_> {
         let code = code.ok_or(OperationError::Refused)?;
         let system = self.needed("system")?;
         let target = self.text("targetSystem").or_else(|| self.text("targetsystem"));
-        let wanted =
-            Wanted { system: &system, code: &code, target: target.as_deref(), reverse };
+        let wanted = Wanted { system: &system, code: &code, target: target.as_deref(), reverse };
         let maps = match self.text("url") {
             Some(url) => vec![self.terminology.concept_map(&url)?],
             None => {
@@ -243,11 +250,14 @@ impl Asked<'_> {
             FhirVersion::R4 => ("equivalence", "source"),
             _ => ("relationship", "originMap"),
         };
-        with_parts("match", vec![
-            of(relationship, "valueCode", Json::text(one.relationship)),
-            of("concept", "valueCoding", object(coding)),
-            of(source, "valueUri", Json::text(map)),
-        ])
+        with_parts(
+            "match",
+            vec![
+                of(relationship, "valueCode", Json::text(one.relationship)),
+                of("concept", "valueCoding", object(coding)),
+                of(source, "valueUri", Json::text(map)),
+            ],
+        )
     }
 
     fn subsumes(&self) -> Answer {

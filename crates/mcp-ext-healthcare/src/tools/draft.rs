@@ -163,17 +163,10 @@ impl DraftTool {
     /// Lets it store what counts at once, too, when a person has confirmed it on this page, within this time (at most
     /// [`MAX_TTL`]), once. The tool then declares `writes: commit`.
     #[must_use]
-    pub fn commits(
-        self,
-        page: impl ConfirmationPage,
-        nonces: impl Nonces,
-        ttl: Duration,
-    ) -> Self {
+    pub fn commits(self, page: impl ConfirmationPage, nonces: impl Nonces, ttl: Duration) -> Self {
         let commits = Commits { page: Box::new(page), nonces: Box::new(nonces), ttl };
         match Arc::try_unwrap(self.shared) {
-            Ok(shared) => {
-                Self { shared: Arc::new(Shared { commits: Some(commits), ..shared }) }
-            }
+            Ok(shared) => Self { shared: Arc::new(Shared { commits: Some(commits), ..shared }) },
             // Nobody has a clone yet: they are made by `tool`, which comes last.
             Err(shared) => Self { shared },
         }

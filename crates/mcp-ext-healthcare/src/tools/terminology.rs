@@ -397,9 +397,8 @@ impl TerminologyTools {
         let handler = move |cx: Cx, Args(asked): Args<TranslateArguments>| {
             let asking = asking.clone();
             async move {
-                let parameters = Parameters::new()
-                    .uri("url", asked.map)
-                    .uri("system", Some(asked.system));
+                let parameters =
+                    Parameters::new().uri("url", asked.map).uri("system", Some(asked.system));
                 let parameters = match (asking.operations.version(), asked.reverse) {
                     (FhirVersion::R4, reverse) => parameters
                         .code("code", Some(asked.code))
@@ -510,16 +509,22 @@ impl Parameters {
             }
             Input::Code(text) => {
                 // No white space but single spaces within.
-                text.len() <= 1024 && text.split(' ').all(|word| {
-                    !word.is_empty() && !word.contains(|one: char| one.is_whitespace() || one.is_control())
-                })
+                text.len() <= 1024
+                    && text.split(' ').all(|word| {
+                        !word.is_empty()
+                            && !word.contains(|one: char| one.is_whitespace() || one.is_control())
+                    })
             }
             Input::String(text) => {
                 (1..=4096).contains(&text.trim().len()) && !text.contains(char::is_control)
             }
             Input::Boolean(_) | Input::Integer(_) => true,
         };
-        if self.0.iter().all(|(_, value)| fits(value)) { Ok(self.0) } else { Err(OperationError::Refused) }
+        if self.0.iter().all(|(_, value)| fits(value)) {
+            Ok(self.0)
+        } else {
+            Err(OperationError::Refused)
+        }
     }
 }
 
@@ -529,7 +534,10 @@ fn parameters<'a, 'b>(json: &'a Json<'b>) -> Option<impl Iterator<Item = &'a Jso
     is_one.then(|| all.iter().take(MAX_ITEMS))
 }
 
-fn named<'a, 'b>(all: impl Iterator<Item = &'a Json<'b>> + Clone, name: &str) -> impl Iterator<Item = &'a Json<'b>>
+fn named<'a, 'b>(
+    all: impl Iterator<Item = &'a Json<'b>> + Clone,
+    name: &str,
+) -> impl Iterator<Item = &'a Json<'b>>
 where
     'b: 'a,
 {

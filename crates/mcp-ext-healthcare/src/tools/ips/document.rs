@@ -57,7 +57,8 @@ impl Document<'_> {
             }
         }
         let now = instant((self.health.call.shared.now)());
-        let composition = self.composition(&now, of_number.get(subject)?, &author, parts, &of_number)?;
+        let composition =
+            self.composition(&now, of_number.get(subject)?, &author, parts, &of_number)?;
         let mut entries = vec![entry(&own, composition), entry(&author, self.device())];
         let mut places = Vec::new();
         // The patient first.
@@ -99,7 +100,8 @@ impl Document<'_> {
         urns: &[String],
     ) -> Option<Json<'static>> {
         let mut sections = Vec::new();
-        for part in parts.iter().filter(|part| part.section.is_mandatory || !part.entries.is_empty())
+        for part in
+            parts.iter().filter(|part| part.section.is_mandatory || !part.entries.is_empty())
         {
             sections.push(self.section(part, urns)?);
         }

@@ -6,6 +6,8 @@ mod document;
 mod narrative;
 mod sections;
 
+pub(crate) use narrative::is_hidden;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use mcp_core::protocol::ToolAnnotations;
@@ -15,8 +17,7 @@ use serde::Serialize;
 use crate::fhir::{FhirReference, FhirVersion, Json};
 use crate::protocol::{DenialCode, Reference};
 use crate::server::{
-    Disclosed, Disclosure, HealthCx, HealthError, Interaction, RecordTool, Restriction, Search,
-    Unreleased,
+    Disclosed, Disclosure, HealthCx, HealthError, Interaction, RecordTool, Search, Unreleased,
 };
 use document::{Document, Part};
 use sections::{SECTIONS, SUPPORTING, Section, Source};
@@ -180,7 +181,7 @@ impl Gathering<'_> {
                 continue;
             }
             let kind = reference.resource_type();
-            if self.health.restriction(Interaction::Read, kind) == Restriction::Nothing {
+            if !self.health.may(Interaction::Read, kind) {
                 continue;
             }
             if let Some(record) = self.health.read(&reference).await? {

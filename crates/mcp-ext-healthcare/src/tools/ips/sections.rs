@@ -65,7 +65,10 @@ pub(super) const SECTIONS: &[Section] = &[
         is_mandatory: true,
         sources: &[
             all("MedicationStatement", |json| {
-                !is_status(json, &["entered-in-error", "stopped", "not-taken", "completed", "draft"])
+                !is_status(
+                    json,
+                    &["entered-in-error", "stopped", "not-taken", "completed", "draft"],
+                )
             }),
             all("MedicationRequest", |json| {
                 is_status(json, &["active", "on-hold", "unknown"])
