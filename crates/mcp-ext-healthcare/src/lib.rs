@@ -1,19 +1,24 @@
 //! The extension `dev.mcp-ext/healthcare`: health records for models, with purpose, labels, citations and receipts.
 //!
 //! `SPEC.md` in this crate is the specification. [`protocol`] has its types, [`server`] and [`client`] the two sides, [`audit`] what
-//! each access leaves, [`deid`] de-identification, [`fhir`] what it knows of FHIR, [`store`] records in memory,
-//! [`tools`] tools over records.
+//! each access leaves, [`deid`] de-identification, [`fhir`] what it knows of FHIR, [`smart`] what a token grants,
+//! [`store`] records in memory, [`tools`] tools over records.
 
 pub mod audit;
 pub mod client;
+mod compartment;
 pub mod deid;
 pub mod fhir;
 pub mod protocol;
+pub mod provenance;
 mod record;
 pub mod server;
+pub mod smart;
 pub mod store;
+pub mod terminology;
 pub mod tools;
 
+pub use compartment::PatientCompartment;
 pub use record::{Record, RecordError};
 
 use mcp_core::extension::ExtensionId;

@@ -23,7 +23,7 @@ const ACT_CODE: &str = "http://terminology.hl7.org/CodeSystem/v3-ActCode";
 const OBSERVATION_VALUE: &str = "http://terminology.hl7.org/CodeSystem/v3-ObservationValue";
 
 /// Types that are about nobody.
-const ABOUT_NOBODY: [&str; 26] = [
+pub(crate) const ABOUT_NOBODY: [&str; 26] = [
     "ActivityDefinition",
     "CapabilityStatement",
     "ChargeItemDefinition",

@@ -118,13 +118,12 @@ const KEY: &str = "dev.mcp-ext/healthcare.breakGlass";
 const KEPT: &str = "dev.mcp-ext/healthcare.breakGlass.question";
 
 impl BreakGlass {
-    /// Whether a call may ask at all: a person with `user/` scopes (BTG-1), for one patient.
+    /// Whether a call may ask at all: a person with `user/` scopes that reach the tool (BTG-1), for one patient.
     pub(crate) fn may_ask(access: &Access) -> bool {
-        let is_user = |scopes: &[String]| scopes.iter().any(|scope| scope.starts_with("user/"));
         access.principal.is_some()
             && access.client.is_some()
             && access.patient().is_some()
-            && access.launch.as_ref().is_some_and(|launch| is_user(&launch.scopes))
+            && crate::smart::has_user_scope(access)
     }
 
     /// Asks, or finds the answer. What is given back is the purpose that the call now has.

@@ -13,7 +13,9 @@ use super::records::Records;
 use super::seams::{Compartment, Definitions, Deidentify, NoDefinitions};
 use super::{Healthcare, Shared, promised};
 use crate::audit::AuditTrail;
-use crate::protocol::{Granularity, LimitSettings, ServerSettings, VERSION, purposes};
+use crate::protocol::{
+    Granularity, LimitSettings, ServerSettings, TerminologySettings, VERSION, purposes,
+};
 
 /// What a client gets that does not declare the extension (PLN-1).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -68,6 +70,7 @@ pub struct HealthcareBuilder {
     pub(super) purposes: Vec<String>,
     pub(super) limits: LimitSettings,
     pub(super) settings: ServerSettings,
+    pub(super) terminology: Option<TerminologySettings>,
     pub(super) break_glass: Option<BreakGlass>,
     pub(super) name: String,
     pub(super) now: fn() -> SystemTime,
@@ -96,6 +99,7 @@ impl HealthcareBuilder {
             purposes: vec![purposes::TREAT.to_owned()],
             limits: LimitSettings::new(100_u64, 1024_u64 * 1024),
             settings: ServerSettings::new(VERSION),
+            terminology: None,
             break_glass: None,
             name: "mcp-ext-healthcare".to_owned(),
             now: SystemTime::now,
@@ -190,6 +194,14 @@ impl HealthcareBuilder {
     #[must_use]
     pub fn settings(mut self, settings: ServerSettings) -> Self {
         self.settings = settings;
+        self
+    }
+
+    /// Sets what the server declares of terminology: what the tools offer that it serves
+    /// ([`TerminologyTools::settings`](crate::tools::terminology::TerminologyTools::settings)).
+    #[must_use]
+    pub fn terminology(mut self, offered: TerminologySettings) -> Self {
+        self.terminology = Some(offered);
         self
     }
 

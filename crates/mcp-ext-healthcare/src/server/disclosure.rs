@@ -16,7 +16,7 @@ use mcp_trust::label::Join;
 use serde::Serialize;
 
 use super::health_cx::{Call, HealthError, Unreleased, raw};
-use super::policy::RecordDecision;
+use super::policy::{Interaction, RecordDecision};
 use super::seams::{Deidentify, Patients};
 use crate::protocol::{
     Citation, FreeText, Granularity, Label, LabelKey, Obligation, Phi, Reference, Withheld,
@@ -91,8 +91,8 @@ impl Disclosure {
     }
 
     /// Whether a record was added; an error if there is no room for it.
-    pub(super) fn try_add(&mut self, Unreleased(record): Unreleased) -> Result<bool, Full> {
-        match self.check(&record) {
+    pub(super) fn try_add(&mut self, Unreleased(record, by): Unreleased) -> Result<bool, Full> {
+        match self.check(&record, by) {
             Ok(released) => {
                 self.released.push(released);
                 Ok(true)
@@ -179,7 +179,7 @@ impl Disclosure {
         Ok(Disclosed { call: self.call, structured })
     }
 
-    fn check(&self, record: &Record) -> Result<Released, No> {
+    fn check(&self, record: &Record, by: Option<Interaction>) -> Result<Released, No> {
         let call = &*self.call;
         let shared = &*call.shared;
         if !call.tool.resource_types.iter().any(|one| one == record.resource_type()) {
@@ -188,7 +188,7 @@ impl Disclosure {
         let patients = shared.compartment.patients(record);
         self.check_compartment(&patients)?;
         let own = record.label().joined(&shared.policy.label(record));
-        self.ask_policy(record, &own)?;
+        self.ask_policy(record, by, &own)?;
         if let Some(since) = &call.minimize.since
             && record.last_updated().is_none_or(|updated| updated.is_before(since))
         {
@@ -232,9 +232,15 @@ impl Disclosure {
     }
 
     /// The codes for emergencies open nothing that treatment does not (PUR-3).
-    fn ask_policy(&self, record: &Record, label: &Label) -> Result<(), No> {
+    fn ask_policy(
+        &self,
+        record: &Record,
+        by: Option<Interaction>,
+        label: &Label,
+    ) -> Result<(), No> {
         let policy = &self.call.shared.policy;
-        for access in self.call.readings() {
+        for mut access in self.call.readings() {
+            access.interaction = by;
             if let RecordDecision::Withhold(class) = policy.record(&access, record, label) {
                 return Err(No::Withheld(class));
             }
@@ -298,7 +304,7 @@ impl Call {
     }
 
     /// The pseudonym of a patient. Those of de-identified results are others, so that nobody can put the two together.
-    fn pseudonym(&self, patient: &Reference) -> String {
+    pub(super) fn pseudonym(&self, patient: &Reference) -> String {
         let names = &self.shared.pseudonyms;
         let subject = patient.as_str().as_bytes();
         match self.deid {

@@ -9,8 +9,8 @@ use mcp_trust::digest::Digest;
 use mcp_trust::label::Join;
 
 use super::disclosure::Disclosure;
-use super::policy::Access;
-use super::records::{Records, Search, SourceError};
+use super::policy::{Access, Interaction, Restriction};
+use super::records::{Found, Records, Search, SourceError};
 use super::{Healthcare, Shared};
 use crate::protocol::{
     Citation, Context, DenialCode, Label, Minimize, Reference, ToolMetadata, Withheld,
@@ -81,17 +81,38 @@ impl State {
 
 /// Why a tool that touches records has no result. Made by a [`HealthCx`], and shown to the caller as what it is: its text
 /// stands in the program and holds nothing of a request or a record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
+///
+/// It is no [`std::error::Error`], since the texts of those are not shown to callers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HealthError(&'static str);
+
+impl std::fmt::Display for HealthError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl From<HealthError> for HandlerError {
+    fn from(error: HealthError) -> Self {
+        Self::tell(error.0)
+    }
+}
 
 /// A record that nobody has decided on yet. What it holds can be seen when it was
 /// [added](Disclosure::add) to what the call gives.
-pub struct Unreleased(pub(crate) Record);
+pub struct Unreleased(pub(crate) Record, pub(crate) Option<Interaction>);
+
+impl Unreleased {
+    /// A record that a tool found by itself, and how. Without it, a record counts as read and as searched for.
+    #[must_use]
+    pub fn found_by(record: Record, interaction: Interaction) -> Self {
+        Self(record, Some(interaction))
+    }
+}
 
 impl From<Record> for Unreleased {
     fn from(record: Record) -> Self {
-        Self(record)
+        Self(record, None)
     }
 }
 
@@ -154,13 +175,41 @@ impl HealthCx {
         Disclosure::new(Arc::clone(&self.call))
     }
 
+    /// Whether anything of a type may be asked for in this way. A tool of several types that does not want the call to be denied
+    /// asks first.
+    #[must_use]
+    pub fn may(&self, interaction: Interaction, resource_type: &str) -> bool {
+        self.restriction(interaction, resource_type) != Restriction::Nothing
+    }
+
+    /// What of a type may be asked for in this way.
+    #[must_use]
+    pub fn restriction(&self, interaction: Interaction, resource_type: &str) -> Restriction {
+        let policy = &self.call.shared.policy;
+        let mut all = Restriction::Everything;
+        for access in self.call.readings() {
+            match policy.restriction(&access, interaction, resource_type) {
+                Restriction::Nothing => return Restriction::Nothing,
+                Restriction::Everything => {}
+                // Each record is checked against all of them, so the last is no worse than any.
+                only => all = only,
+            }
+        }
+        all
+    }
+
     /// Reads a record from the [`Records`] of the extension.
     ///
     /// # Errors
-    /// If the extension has none, or they have no answer.
+    /// If the extension has none, or they have no answer; a type of which nothing may be read denies the call
+    /// (`scope_insufficient`).
     pub async fn read(&self, reference: &Reference) -> Result<Option<Unreleased>, HealthError> {
+        if !self.may(Interaction::Read, reference.resource_type()) {
+            return Err(self.deny(DenialCode::ScopeInsufficient));
+        }
         let found = self.source()?.read(reference).await;
-        found.map(|record| record.map(Unreleased)).map_err(|error| self.of_source(error))
+        let unreleased = |record| Unreleased(record, Some(Interaction::Read));
+        found.map(|record| record.map(unreleased)).map_err(|error| self.of_source(error))
     }
 
     /// The first matches of a search of the [`Records`] of the extension, and what they include. The query goes into the audit event. For results of
@@ -168,7 +217,7 @@ impl HealthCx {
     ///
     /// # Errors
     /// If the extension has none, or they have no answer; a parameter that they do not know denies the call
-    /// (`unknown_search_param`).
+    /// (`unknown_search_param`), and so does a type of which nothing may be searched for (`scope_insufficient`).
     pub async fn search(
         &self,
         resource_type: &str,
@@ -181,8 +230,36 @@ impl HealthCx {
         // One more than may be given, so that it is known whether there were more; what is withheld counts against it.
         let limit = usize::try_from(self.call.shared.limits.max_resources).unwrap_or(usize::MAX);
         search.limit = limit.saturating_add(1);
-        let found = self.source()?.search(&search).await.map_err(|error| self.of_source(error))?;
-        Ok(found.matches.into_iter().chain(found.included).map(Unreleased).collect())
+        let (found, _) = self.searched(&search, false).await?;
+        let records = found.matches.into_iter().chain(found.included);
+        Ok(records.map(|record| Unreleased(record, Some(Interaction::Search))).collect())
+    }
+
+    /// Searches for what scopes allow, if the source understands how they restrict it; otherwise, or if it was `plain` the last time, for
+    /// what was asked for. Says whether it was the latter.
+    pub(super) async fn searched(
+        &self,
+        search: &Search,
+        plain: bool,
+    ) -> Result<(Found, bool), HealthError> {
+        let source = self.source()?;
+        match self.restriction(Interaction::Search, &search.resource_type) {
+            Restriction::Nothing => return Err(self.deny(DenialCode::ScopeInsufficient)),
+            Restriction::Only(lists) if !plain => {
+                // A source searches for one list at a time. What it does not know of it is checked record by record.
+                if let [only] = lists.as_slice() {
+                    let mut narrow = search.clone();
+                    narrow.parameters.extend(only.iter().cloned());
+                    match source.search(&narrow).await {
+                        Err(SourceError::UnknownParameter) if search.page.is_none() => {}
+                        found => return Ok((found.map_err(|error| self.of_source(error))?, false)),
+                    }
+                }
+            }
+            Restriction::Only(_) | Restriction::Everything => {}
+        }
+        let found = source.search(search).await.map_err(|error| self.of_source(error))?;
+        Ok((found, true))
     }
 
     /// Says in the audit event what was searched for.

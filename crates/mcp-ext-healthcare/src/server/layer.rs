@@ -67,9 +67,11 @@ impl Middleware for HealthLayer {
             tool,
             purpose: cx.request_meta::<PurposeKey>()?,
             context: cx.request_meta::<ContextKey>()?,
-            launch: cx.transport_value::<LaunchContext>().cloned(),
+            launch: cx.transport_value().or_else(|| cx.call_value::<LaunchContext>()).cloned(),
             broken_glass: false,
             client,
+            metadata: Arc::clone(&metadata),
+            interaction: None,
         };
         let minimize = cx.request_meta::<MinimizeKey>()?.unwrap_or_else(Minimize::new);
         let deid = match (&access.client, &self.shared.undeclared) {

@@ -7,8 +7,10 @@
 mod break_glass;
 mod builder;
 mod disclosure;
+mod gather;
 mod health_cx;
 mod layer;
+mod operations;
 mod paging;
 mod policy;
 mod records;
@@ -16,12 +18,16 @@ mod seams;
 mod settle;
 mod stamp;
 mod tool;
+mod writing;
 
 pub use break_glass::{Attestation, BreakGlassPage, MAX_TTL, MemoryNonces, Nonces};
 pub use builder::{Existence, HealthcareBuildError, HealthcareBuilder, Undeclared};
 pub use disclosure::{Disclosed, Disclosure, Released};
 pub use health_cx::{HealthCx, HealthError, Unreleased};
-pub use policy::{Access, AccessPolicy, CallDecision, LaunchContext, RecordDecision};
+pub use operations::{Input, Operation, OperationError, Operations, Parameter, input_text};
+pub use policy::{
+    Access, AccessPolicy, CallDecision, Interaction, LaunchContext, RecordDecision, Restriction,
+};
 pub use records::{Found, Records, Search, SourceError};
 pub use seams::{Compartment, Definitions, Deidentify, NoDefinitions, Patients};
 pub use tool::RecordTool;
@@ -220,5 +226,8 @@ pub(crate) fn promised(builder: &HealthcareBuilder) -> ServerSettings {
         builder.deid.iter().map(|method| method.method().to_owned()).collect();
     settings.deid = Some(DeidSettings::new(methods));
     settings.limits = Some(builder.limits.clone());
+    if let Some(terminology) = &builder.terminology {
+        settings.terminology = Some(terminology.clone());
+    }
     settings
 }

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::disclosure::Disclosure;
 use super::health_cx::{HealthCx, HealthError, Unreleased};
+use super::policy::Interaction;
 use super::records::{Found, Search, SourceError};
 use crate::protocol::Reference;
 
@@ -27,6 +28,8 @@ struct Place {
     limit: usize,
     /// How many matches of the page are done with.
     skip: usize,
+    /// Whether the source was asked for more than scopes allow, since it does not understand how they restrict it.
+    plain: bool,
 }
 
 enum Query {
@@ -40,6 +43,14 @@ impl Query {
         match self {
             Self::Search(search) => search.query(),
             Self::Everything(patient) => format!("{}/$everything", patient.as_str()),
+        }
+    }
+
+    /// How records are found by it. What an operation does is neither reading nor searching alone.
+    fn interaction(&self) -> Option<Interaction> {
+        match self {
+            Self::Search(_) => Some(Interaction::Search),
+            Self::Everything(_) => None,
         }
     }
 }
@@ -116,7 +127,7 @@ impl HealthCx {
         let mut given = 0;
         let mut seen: BTreeSet<String> = BTreeSet::new();
         for _ in 0..PAGES {
-            let found = self.fetched(query, &place).await?;
+            let found = self.fetched(query, &mut place).await?;
             for record in found.matches.into_iter().skip(place.skip) {
                 if given == limit {
                     return self.sealed(&place, &text).map(Some);
@@ -126,7 +137,7 @@ impl HealthCx {
                     place.skip += 1;
                     continue;
                 }
-                let has_room = disclosure.try_add(Unreleased(record));
+                let has_room = disclosure.try_add(Unreleased(record, query.interaction()));
                 // One that is too large even for an empty result is never given.
                 if has_room.is_err() && given > 0 {
                     return self.sealed(&place, &text).map(Some);
@@ -139,12 +150,12 @@ impl HealthCx {
             }
             for record in found.included {
                 if seen.insert(record.versioned_reference()) {
-                    disclosure.add(record);
+                    disclosure.add(Unreleased(record, query.interaction()));
                 }
             }
             let Some(next) = found.next else { return Ok(None) };
             let left = limit.saturating_sub(given);
-            place = Place { page: Some(next), limit: left.max(1), skip: 0 };
+            place = Place { page: Some(next), limit: left.max(1), skip: 0, plain: place.plain };
             if left == 0 {
                 break;
             }
@@ -152,19 +163,21 @@ impl HealthCx {
         self.sealed(&place, &text).map(Some)
     }
 
-    async fn fetched(&self, query: &Query, place: &Place) -> Result<Found, HealthError> {
-        let source = self.source()?;
-        let found = match query {
+    async fn fetched(&self, query: &Query, place: &mut Place) -> Result<Found, HealthError> {
+        match query {
             Query::Search(search) => {
                 let mut search = search.clone();
                 (search.limit, search.page) = (place.limit, place.page.clone());
-                source.search(&search).await
+                let (found, plain) = self.searched(&search, place.plain).await?;
+                place.plain = plain;
+                Ok(found)
             }
             Query::Everything(patient) => {
-                source.everything(patient, place.limit, place.page.as_deref()).await
+                let source = self.source()?;
+                let found = source.everything(patient, place.limit, place.page.as_deref()).await;
+                found.map_err(|error| self.of_source(error))
             }
-        };
-        found.map_err(|error| self.of_source(error))
+        }
     }
 
     fn sealed(&self, place: &Place, text: &str) -> Result<String, HealthError> {

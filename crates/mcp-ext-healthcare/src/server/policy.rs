@@ -1,14 +1,19 @@
 //! Who may do what: the operator's part.
 
+use std::sync::Arc;
+
 use mcp_core::Principal;
 
-use crate::protocol::{ClientSettings, Context, DenialCode, Label, Purpose, Reference, Withheld};
+use crate::protocol::{
+    ClientSettings, Context, DenialCode, Label, Purpose, Reference, ToolMetadata, Withheld,
+};
 use crate::record::Record;
 
 /// What the authorization server fixed when it issued the token (SMART App Launch), and whose token it is.
 ///
 /// The transport gives it to each request
-/// ([`RequestContext::with_value`](mcp_core::server::RequestContext::with_value)).
+/// ([`RequestContext::with_value`](mcp_core::server::RequestContext::with_value)), or a layer of the server does that is further out than
+/// [`Healthcare::ORDER`](crate::server::Healthcare::ORDER) ([`Cx::with_value`](mcp_core::server::Cx::with_value)). If both do, the transport's counts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LaunchContext {
     /// The patient.
@@ -29,6 +34,8 @@ pub struct Access {
     pub principal: Option<Principal>,
     /// The tool.
     pub tool: String,
+    /// What the tool says of itself: its types and scopes.
+    pub metadata: Arc<ToolMetadata>,
     /// For what purpose.
     pub purpose: Option<Purpose>,
     /// For whom.
@@ -40,6 +47,40 @@ pub struct Access {
     pub broken_glass: bool,
     /// What the client declared; `None` if it did not declare the extension.
     pub client: Option<ClientSettings>,
+    /// How the record that is decided on was found; `None` if that is not known, and while there is no record. A policy that
+    /// tells reading from searching then demands both.
+    pub interaction: Option<Interaction>,
+}
+
+/// What is done with a record, in FHIR's terms.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Interaction {
+    /// It is made.
+    Create,
+    /// It, a version or its history is read by its id.
+    Read,
+    /// It is changed.
+    Update,
+    /// It is deleted.
+    Delete,
+    /// It is found.
+    Search,
+}
+
+impl Interaction {
+    /// All of them, in the order of SMART's letters.
+    pub const ALL: [Self; 5] = [Self::Create, Self::Read, Self::Update, Self::Delete, Self::Search];
+}
+
+/// What of a type may be asked for at all, before a record is seen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Restriction {
+    /// Nothing.
+    Nothing,
+    /// Records that fit all search parameters of one of these lists. There is at least one list, and none is empty.
+    Only(Vec<Vec<(String, String)>>),
+    /// Everything. Records are decided on one by one.
+    Everything,
 }
 
 impl Access {
@@ -105,6 +146,18 @@ pub trait AccessPolicy: Send + Sync + 'static {
 
     /// Whether a record may be given.
     fn record(&self, access: &Access, record: &Record, label: &Label) -> RecordDecision;
+
+    /// What of a type an access may ask for. It spares the source what would be withheld: each record that is found is decided on
+    /// by [`record`](Self::record) all the same.
+    fn restriction(
+        &self,
+        access: &Access,
+        interaction: Interaction,
+        resource_type: &str,
+    ) -> Restriction {
+        let _ = (access, interaction, resource_type);
+        Restriction::Everything
+    }
 
     /// What the operator knows of a record's protection beside what the record says. It can only raise the label.
     fn label(&self, record: &Record) -> Label {

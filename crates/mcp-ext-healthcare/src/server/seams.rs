@@ -28,6 +28,19 @@ pub trait Definitions: Send + Sync + 'static {
     fn mandatory(&self, resource_type: &str) -> Vec<&str>;
 }
 
+impl Definitions for crate::fhir::Definitions {
+    fn mandatory(&self, resource_type: &str) -> Vec<&str> {
+        Self::mandatory(self, resource_type)
+    }
+}
+
+/// The definitions of a version, as they are shared: `builder.definitions(FhirVersion::R4)`.
+impl Definitions for crate::fhir::FhirVersion {
+    fn mandatory(&self, resource_type: &str) -> Vec<&str> {
+        self.definitions().mandatory(resource_type)
+    }
+}
+
 /// Knows none.
 #[derive(Debug, Clone, Copy)]
 pub struct NoDefinitions;

@@ -1,6 +1,7 @@
 //! The official examples in memory, searched, and compared with what a reader of plain JSON finds.
 
 use std::collections::BTreeSet;
+use std::sync::OnceLock;
 
 use mcp_ext_healthcare::fhir::{FhirVersion, is_id};
 use mcp_ext_healthcare::server::{Records, Search};
@@ -9,7 +10,15 @@ use serde_json::Value;
 
 use crate::corpus::examples;
 
-pub(crate) fn loaded(version: FhirVersion) -> Option<(MemoryRecords, Vec<Value>)> {
+/// The examples of a version, in memory and as they stand in their files. Loaded once.
+pub(crate) fn loaded(version: FhirVersion) -> Option<&'static (MemoryRecords, Vec<Value>)> {
+    static R4: OnceLock<Option<(MemoryRecords, Vec<Value>)>> = OnceLock::new();
+    static R5: OnceLock<Option<(MemoryRecords, Vec<Value>)>> = OnceLock::new();
+    let once = if version == FhirVersion::R4 { &R4 } else { &R5 };
+    once.get_or_init(|| load(version)).as_ref()
+}
+
+fn load(version: FhirVersion) -> Option<(MemoryRecords, Vec<Value>)> {
     let records = MemoryRecords::new(version);
     let mut all = Vec::new();
     for example in examples(version)? {
@@ -98,7 +107,7 @@ async fn agree(version: FhirVersion, at_least: usize) {
                 .map(|one| one["id"].as_str().unwrap().to_owned())
                 .collect();
             let escaped = value.replace('\\', "\\\\").replace('|', "\\|").replace(',', "\\,");
-            let found = ids(&records, Search::new(kind).parameter(parameter, escaped)).await;
+            let found = ids(records, Search::new(kind).parameter(parameter, escaped)).await;
             // Bundles brought more than what stands in a file of its own.
             assert!(found.is_superset(&naive), "{kind}?{parameter}={value}");
             for id in found.difference(&naive) {

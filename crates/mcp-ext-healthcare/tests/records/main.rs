@@ -10,5 +10,8 @@
 #[path = "../fhir/corpus.rs"]
 mod corpus;
 mod examples;
+mod giving;
+mod hospital;
+mod isolation;
 mod loading;
 mod searching;
