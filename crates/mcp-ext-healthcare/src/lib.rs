@@ -1,8 +1,8 @@
 //! The extension `dev.mcp-ext/healthcare`: health records for models, with purpose, labels, citations and receipts.
 //!
 //! `SPEC.md` in this crate is the specification. [`protocol`] has its types, [`server`] and [`client`] the two sides, [`audit`] what
-//! each access leaves, [`deid`] de-identification, [`fhir`] what it knows of FHIR, [`smart`] what a token grants,
-//! [`store`] records in memory, [`tools`] tools over records.
+//! each access leaves, [`deid`] de-identification, [`fhir`] what it knows of FHIR, [`smart`] what a token grants, [`store`] records
+//! in memory, [`terminology`] answers of code systems, [`tools`] tools over records, [`provenance`] what a model's part was.
 
 pub mod audit;
 pub mod client;
