@@ -5,6 +5,7 @@ mod background;
 mod bench;
 mod code;
 mod conformance;
+mod deid;
 mod dependencies;
 mod evidence;
 mod failure;
@@ -41,6 +42,8 @@ cargo xtask <command>
                     --pair py-docs      only this pair     --controls-only   only theirs
                     --docs-server CMD, --tasks-server CMD, --rust-client CMD   other programs than ours
   identity        our cards and signatures with the validators and A2A SDKs of Python and npm
+  deid            de-identification, beside that of PyPI's fhir-mcp, of the same planted resources
+                    --limit N           only so many resources
   requirements    the ledger of the specification's demands, and whether the tests it names ran
                     --strict            what is only planned fails
                     --shape             only the form of the files
@@ -67,6 +70,7 @@ fn main() -> ExitCode {
         "conformance" => conformance::command(arguments),
         "interop" => interop::command(arguments),
         "identity" => identity::command(arguments),
+        "deid" => deid::command(arguments),
         "requirements" => requirements::command(arguments),
         "schema" => schema::command(arguments),
         "fhir-tables" => fhir_tables::command(arguments),

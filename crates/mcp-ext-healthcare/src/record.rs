@@ -4,6 +4,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::sync::OnceLock;
 
 use mcp_core::RawJson;
 use mcp_core::protocol::JsonMap;
@@ -87,7 +88,8 @@ pub struct Record {
     version: Option<String>,
     last_updated: Option<Instant>,
     security: BTreeSet<SecurityCode>,
-    digest: Digest,
+    /// Made when it is asked for: it takes longer than to read a record, and many are read that nobody gets.
+    digest: OnceLock<Digest>,
 }
 
 #[derive(Default, Deserialize)]
@@ -114,9 +116,13 @@ impl Record {
     /// # Errors
     /// If it is no resource with a type and an id, is ambiguous (repeats a key, say), or holds others.
     pub fn parse(text: &str) -> Result<Self, RecordError> {
-        let canonical = canonical(text).ok_or(RecordError::Json)?;
-        let members: JsonMap<RawJson> =
-            serde_json::from_str(text).map_err(|_| RecordError::Json)?;
+        let text = strict::Reader::new().any_number().check(text.as_bytes());
+        let text = text.map_err(|_| RecordError::Json)?;
+        Self::of_members(serde_json::from_str(text).map_err(|_| RecordError::Json)?)
+    }
+
+    /// A record of elements that are known to be strict JSON.
+    pub(crate) fn of_members(members: JsonMap<RawJson>) -> Result<Self, RecordError> {
         let text_of = |name: &str| -> Option<String> { members.parse(name).ok().flatten() };
         let kind = text_of("resourceType").ok_or(RecordError::Identity)?;
         if matches!(kind.as_str(), "Bundle" | "Parameters") {
@@ -140,7 +146,7 @@ impl Record {
             version: meta.version,
             last_updated: meta.last_updated,
             security,
-            digest: canonical.digest(),
+            digest: OnceLock::new(),
         })
     }
 
@@ -198,7 +204,11 @@ impl Record {
     /// string of its digits.
     #[must_use]
     pub fn digest(&self) -> Digest {
-        self.digest
+        *self.digest.get_or_init(|| {
+            let json = self.json();
+            let own = || Digest::of(json.get().as_bytes());
+            canonical(json.get()).map_or_else(own, |canonical| canonical.digest())
+        })
     }
 
     /// What protects it by what it says of itself, before anybody knows more: SPEC.md, section 6.
@@ -241,6 +251,8 @@ impl Record {
                 || mandatory.contains(&element)
                 || elements.iter().any(|wanted| wanted == element)
         };
+        // The digest stays that of what was read.
+        let _ = self.digest();
         let mut reduced = self.clone();
         let dropped: Vec<String> =
             self.members.keys().filter(|name| !is_kept(name)).map(str::to_owned).collect();
@@ -382,5 +394,7 @@ mod tests {
         );
         let all: Vec<String> = record(text).elements().map(|(name, _)| name.to_owned()).collect();
         assert_eq!(record(text).reduced_to(&all, &[]).json().get(), text);
+        assert_eq!(reduced.digest(), record(text).digest());
+        assert_ne!(record(reduced.json().get()).digest(), record(text).digest());
     }
 }

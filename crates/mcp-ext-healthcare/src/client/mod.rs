@@ -2,9 +2,12 @@
 //!
 //! Source: SPEC.md, sections 2.2, 3, 5, 6 and 7.
 
+mod asking;
 mod reading;
+mod receipt;
 
 pub use reading::{Evidence, EvidenceError};
+pub use receipt::{ReceiptError, verify_receipt};
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -61,6 +61,12 @@ impl<'a> Text<'a> {
         Text { written: Cow::Owned(inner.to_owned()) }
     }
 
+    /// The same, as written, for itself.
+    #[must_use]
+    pub fn into_owned(self) -> Text<'static> {
+        Text { written: Cow::Owned(self.written.into_owned()) }
+    }
+
     /// The characters, with escapes resolved.
     #[must_use]
     pub fn get(&self) -> Cow<'_, str> {
@@ -95,6 +101,24 @@ impl<'a> Json<'a> {
     #[must_use]
     pub fn text(text: &str) -> Json<'static> {
         Json::String(Text::new(text))
+    }
+
+    /// The same, as written, for itself: without the text that it was read from.
+    #[must_use]
+    pub fn into_owned(self) -> Json<'static> {
+        match self {
+            Self::Null => Json::Null,
+            Self::Bool(value) => Json::Bool(value),
+            Self::Number(digits) => Json::Number(Cow::Owned(digits.into_owned())),
+            Self::String(text) => Json::String(text.into_owned()),
+            Self::Array(values) => Json::Array(values.into_iter().map(Json::into_owned).collect()),
+            Self::Object(members) => Json::Object(
+                members
+                    .into_iter()
+                    .map(|(name, value)| (name.into_owned(), value.into_owned()))
+                    .collect(),
+            ),
+        }
     }
 
     /// The characters of a string.

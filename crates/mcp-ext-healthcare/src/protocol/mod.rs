@@ -3,6 +3,7 @@
 //! Members that are not known survive in `extra`, as in [`mcp_core::protocol`].
 
 mod label;
+mod method;
 mod request;
 mod result;
 mod schema;
@@ -10,6 +11,10 @@ mod settings;
 mod tool;
 
 pub use label::{Confidentiality, Label, Obligation, Phi, SecurityCode};
+pub use method::{
+    AUDIT_GET, AuditGetParams, AuditGetResult, CONSENT_EVALUATE, ConsentDecision,
+    ConsentEvaluateParams, ConsentEvaluateResult, LogEvidence,
+};
 pub(crate) use request::moment;
 pub use request::{
     Context, ContextKey, ContextReference, Hidden, Instant, InstantError, Minimize, MinimizeKey,

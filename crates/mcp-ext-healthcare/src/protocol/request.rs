@@ -263,6 +263,11 @@ impl Instant {
     pub fn as_str(&self) -> &str {
         &self.text
     }
+
+    /// Nanoseconds since 1970.
+    pub(crate) fn nanoseconds(&self) -> i128 {
+        self.at
+    }
 }
 
 impl std::str::FromStr for Instant {

@@ -4,8 +4,9 @@ use mcp_core::extension::{NamedSchema, schema_of};
 use schemars::generate::SchemaSettings;
 
 use super::{
-    Citation, ClientSettings, Context, Deid, Denial, Label, Minimization, Minimize, Purpose,
-    Receipt, ServerSettings, ToolMetadata,
+    AuditGetParams, AuditGetResult, Citation, ClientSettings, ConsentEvaluateParams,
+    ConsentEvaluateResult, Context, Deid, Denial, Label, Minimization, Minimize, Purpose, Receipt,
+    ServerSettings, ToolMetadata,
 };
 
 /// The values of `_meta`, by the names of their types.
@@ -44,5 +45,9 @@ pub fn definitions() -> serde_json::Map<String, serde_json::Value> {
     generator.subschema_for::<Minimization>();
     generator.subschema_for::<Deid>();
     generator.subschema_for::<Denial>();
+    generator.subschema_for::<ConsentEvaluateParams>();
+    generator.subschema_for::<ConsentEvaluateResult>();
+    generator.subschema_for::<AuditGetParams>();
+    generator.subschema_for::<AuditGetResult>();
     generator.take_definitions(true)
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use mcp_core::Principal;
 use mcp_core::sealed::{KeyRing, Sealer};
 use mcp_trust::RandomError;
 use mcp_trust::pseudonym::{PseudonymKey, Pseudonymizer};
@@ -11,9 +12,12 @@ use super::break_glass::{BreakGlass, BreakGlassPage, MAX_TTL, Nonces};
 use super::policy::AccessPolicy;
 use super::records::Records;
 use super::seams::{Compartment, Definitions, Deidentify, NoDefinitions};
-use super::{Healthcare, Shared, promised};
+use super::{Auditors, Healthcare, Shared, promised};
 use crate::audit::AuditTrail;
-use crate::protocol::{Granularity, LimitSettings, ServerSettings, VERSION, purposes};
+use crate::consent::ConsentRules;
+use crate::protocol::{
+    Granularity, LimitSettings, ServerSettings, TerminologySettings, VERSION, purposes,
+};
 
 /// What a client gets that does not declare the extension (PLN-1).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -45,6 +49,9 @@ pub enum HealthcareBuildError {
     /// Two methods of de-identification have one name.
     #[error("two methods to de-identify by are called `{0}`")]
     MethodTwice(String),
+    /// Consents are to be looked at, and there are no records to find them in.
+    #[error("there are no records to find Consents in")]
+    NoRecords,
     /// No key was given for pseudonyms or cursors, and none can be made.
     #[error(transparent)]
     Random(#[from] RandomError),
@@ -68,7 +75,10 @@ pub struct HealthcareBuilder {
     pub(super) purposes: Vec<String>,
     pub(super) limits: LimitSettings,
     pub(super) settings: ServerSettings,
+    pub(super) terminology: Option<TerminologySettings>,
     pub(super) break_glass: Option<BreakGlass>,
+    pub(super) consent: Option<ConsentRules>,
+    pub(super) auditors: Auditors,
     pub(super) name: String,
     pub(super) now: fn() -> SystemTime,
 }
@@ -96,7 +106,10 @@ impl HealthcareBuilder {
             purposes: vec![purposes::TREAT.to_owned()],
             limits: LimitSettings::new(100_u64, 1024_u64 * 1024),
             settings: ServerSettings::new(VERSION),
+            terminology: None,
             break_glass: None,
+            consent: None,
+            auditors: Box::new(|_| false),
             name: "mcp-ext-healthcare".to_owned(),
             now: SystemTime::now,
         }
@@ -193,6 +206,14 @@ impl HealthcareBuilder {
         self
     }
 
+    /// Sets what the server declares of terminology: what the tools offer that it serves
+    /// ([`TerminologyTools::settings`](crate::tools::terminology::TerminologyTools::settings)).
+    #[must_use]
+    pub fn terminology(mut self, offered: TerminologySettings) -> Self {
+        self.terminology = Some(offered);
+        self
+    }
+
     /// Lets people ask, in an emergency, for what was denied: on this page, within this time (at most [`MAX_TTL`]), once.
     /// Without it, nobody is asked.
     #[must_use]
@@ -208,6 +229,21 @@ impl HealthcareBuilder {
             ttl: ttl.min(MAX_TTL),
             now: self.now,
         });
+        self
+    }
+
+    /// Looks at what patients consented to, by these rules. The [`Records`] of the extension are where Consents are found. Without it, nobody
+    /// looks (`consent.mode` is `none`).
+    #[must_use]
+    pub fn consent(mut self, rules: ConsentRules) -> Self {
+        self.consent = Some(rules);
+        self
+    }
+
+    /// Says who may ask for the events of others' accesses (AUD-5). Without it, nobody.
+    #[must_use]
+    pub fn auditors(mut self, are: impl Fn(&Principal) -> bool + Send + Sync + 'static) -> Self {
+        self.auditors = Box::new(are);
         self
     }
 
@@ -240,6 +276,9 @@ impl HealthcareBuilder {
         {
             return Err(HealthcareBuildError::NoSuchMethod(name.clone()));
         }
+        if self.consent.is_some() && self.records.is_none() {
+            return Err(HealthcareBuildError::NoRecords);
+        }
         let settings = promised(&self);
         let pseudonyms = match self.pseudonyms {
             Some(pseudonyms) => pseudonyms,
@@ -267,6 +306,8 @@ impl HealthcareBuilder {
             limits: self.limits,
             break_glass: self.break_glass.map(|glass| BreakGlass { now: self.now, ..glass }),
             settings,
+            consent: self.consent,
+            auditors: self.auditors,
             name: self.name,
             now: self.now,
         };

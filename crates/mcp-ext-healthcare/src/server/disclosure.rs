@@ -1,6 +1,6 @@
 //! The only way in: how records become part of a result.
 //!
-//! Each record passes every check here, in this order: the tool's types, the patient's compartment, the policy, the time
+//! Each record passes every check here, in this order: the tool's types, the patient's compartment, the policy, the patient's Consents, the time
 //! that was asked for, de-identification, what the client may have, what the tool may give, the elements that
 //! were asked for, the limits. What passes raises the label, is cited and stands in the audit event; what does not leaves
 //! nothing that can be counted.
@@ -189,6 +189,9 @@ impl Disclosure {
         self.check_compartment(&patients)?;
         let own = record.label().joined(&shared.policy.label(record));
         self.ask_policy(record, by, &own)?;
+        if !call.is_consented(&patients, record, &own) {
+            return Err(No::Withheld(Withheld::Consent));
+        }
         if let Some(since) = &call.minimize.since
             && record.last_updated().is_none_or(|updated| updated.is_before(since))
         {
@@ -304,7 +307,7 @@ impl Call {
     }
 
     /// The pseudonym of a patient. Those of de-identified results are others, so that nobody can put the two together.
-    fn pseudonym(&self, patient: &Reference) -> String {
+    pub(super) fn pseudonym(&self, patient: &Reference) -> String {
         let names = &self.shared.pseudonyms;
         let subject = patient.as_str().as_bytes();
         match self.deid {

@@ -8,6 +8,7 @@ use mcp_core::{Error, RawJson};
 use mcp_trust::digest::Digest;
 use mcp_trust::label::Join;
 
+use super::consents::Consulted;
 use super::disclosure::Disclosure;
 use super::policy::{Access, Interaction, Restriction};
 use super::records::{Found, Records, Search, SourceError};
@@ -26,6 +27,8 @@ pub(crate) struct Call {
     pub(crate) tool: Arc<ToolMetadata>,
     /// The method by which everything is de-identified before it is given.
     pub(crate) deid: Option<usize>,
+    /// The Consents of those whom it concerns, as far as they were read.
+    pub(crate) consents: Arc<Consulted>,
     pub(crate) state: Mutex<State>,
 }
 
@@ -78,6 +81,9 @@ impl State {
         self.label.raise(label);
     }
 }
+
+/// What is said where Consents cannot be read. It says nothing of a patient.
+pub(super) const NO_CONSENTS: &str = "What the patient consented to could not be read.";
 
 /// Why a tool that touches records has no result. Made by a [`HealthCx`], and shown to the caller as what it is: its text
 /// stands in the program and holds nothing of a request or a record.
@@ -207,9 +213,9 @@ impl HealthCx {
         if !self.may(Interaction::Read, reference.resource_type()) {
             return Err(self.deny(DenialCode::ScopeInsufficient));
         }
-        let found = self.source()?.read(reference).await;
-        let unreleased = |record| Unreleased(record, Some(Interaction::Read));
-        found.map(|record| record.map(unreleased)).map_err(|error| self.of_source(error))
+        let found = self.source()?.read(reference).await.map_err(|error| self.of_source(error))?;
+        self.consult_for(&found).await?;
+        Ok(found.map(|record| Unreleased(record, Some(Interaction::Read))))
     }
 
     /// The first matches of a search of the [`Records`] of the extension, and what they include. The query goes into the audit event. For results of
@@ -252,14 +258,27 @@ impl HealthCx {
                     narrow.parameters.extend(only.iter().cloned());
                     match source.search(&narrow).await {
                         Err(SourceError::UnknownParameter) if search.page.is_none() => {}
-                        found => return Ok((found.map_err(|error| self.of_source(error))?, false)),
+                        found => {
+                            let found = found.map_err(|error| self.of_source(error))?;
+                            self.consult_for(found.matches.iter().chain(&found.included)).await?;
+                            return Ok((found, false));
+                        }
                     }
                 }
             }
             Restriction::Only(_) | Restriction::Everything => {}
         }
         let found = source.search(search).await.map_err(|error| self.of_source(error))?;
+        self.consult_for(found.matches.iter().chain(&found.included)).await?;
         Ok((found, true))
+    }
+
+    /// Reads what those consented to whose records these are, before anything of them is decided on.
+    pub(super) async fn consult_for<'a>(
+        &self,
+        records: impl IntoIterator<Item = &'a Record>,
+    ) -> Result<(), HealthError> {
+        self.call.consult_for(records).await.map_err(|_| self.tell(NO_CONSENTS))
     }
 
     /// Says in the audit event what was searched for.

@@ -4,11 +4,12 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 use async_trait::async_trait;
 use mcp_core::Error;
+use mcp_core::protocol::CallToolResult;
 use mcp_core::server::{Cx, Middleware, Next, Outcome};
 use mcp_trust::digest::Digest;
 
 use super::break_glass::{BreakGlass, Refused};
-use super::health_cx::{Call, HealthCx, State};
+use super::health_cx::{Call, HealthCx, NO_CONSENTS, State};
 use super::policy::{Access, CallDecision, LaunchContext};
 use super::settle::{Settled, denied, settle};
 use super::{Healthcare, Shared, Undeclared, readings, stamp};
@@ -85,6 +86,7 @@ impl Middleware for HealthLayer {
             minimize,
             tool: metadata,
             deid,
+            consents: Arc::default(),
             state: Mutex::new(State::new()),
         });
         let mut pending = Pending::new(&cx, &call);
@@ -99,6 +101,13 @@ impl Middleware for HealthLayer {
         // This opens the round, too: the state of a question is read from here on.
         let misfit = cx.check_tool_call()?;
         let mut begins = may_begin(&call);
+        let mut consents = Ok(());
+        if begins.is_ok() && misfit.is_none() {
+            consents = call.consult(call.access.patient().cloned()).await;
+            if consents.is_ok() {
+                begins = may_see_anything(&call);
+            }
+        }
         if let Err(No { offer: true, .. }) = &begins
             && misfit.is_none()
             && let Some(glass) = &self.shared.break_glass
@@ -108,6 +117,8 @@ impl Middleware for HealthLayer {
                     call = broken(&call, purpose);
                     pending.call = Some(Arc::clone(&call));
                     begins = may_begin(&call);
+                    // Where the policy denied the call, nobody has looked yet.
+                    consents = call.consult(call.access.patient().cloned()).await;
                 }
                 // The denial stands as it would have without the question.
                 Err(Refused::Unasked) => {}
@@ -125,6 +136,10 @@ impl Middleware for HealthLayer {
             // The words of the schema, and no value of an argument.
             Ok(()) => match misfit {
                 Some(answer) => Settled { answer: Ok(answer), ended: AuditOutcome::Failed },
+                None if consents.is_err() => {
+                    let answer = Outcome::complete(CallToolResult::error(NO_CONSENTS));
+                    Settled { answer, ended: AuditOutcome::Failed }
+                }
                 None => {
                     let health = HealthCx { call: Arc::clone(&call) };
                     settle(&call, next.run(cx.with_value(health)).await)
@@ -164,7 +179,7 @@ async fn finish(
 }
 
 /// Whether a call may begin: context and purpose (sections 3.1 and 3.2), then the policy.
-fn may_begin(call: &Call) -> Result<(), No> {
+pub(super) fn may_begin(call: &Call) -> Result<(), No> {
     may_have_context(call).map_err(|code| No { code, offer: false })?;
     for reading in readings(&call.access) {
         match call.shared.policy.call(&reading) {
@@ -181,9 +196,20 @@ fn may_begin(call: &Call) -> Result<(), No> {
     Ok(())
 }
 
+/// Whether its patient lets its principal see anything at all. That they do not is said only where an emergency would open it; otherwise what
+/// is denied looks as if it did not exist.
+fn may_see_anything(call: &Call) -> Result<(), No> {
+    let opens = call.enforced().is_some_and(|rules| rules.in_emergencies);
+    if !opens || call.access.broken_glass || !call.is_denied_whole() {
+        return Ok(());
+    }
+    let offer = call.shared.break_glass.is_some() && BreakGlass::may_ask(&call.access);
+    Err(No { code: DenialCode::ConsentDenied, offer })
+}
+
 /// A call that may not begin, and whether its user can ask for it.
-struct No {
-    code: DenialCode,
+pub(super) struct No {
+    pub(super) code: DenialCode,
     offer: bool,
 }
 
@@ -199,6 +225,7 @@ fn broken(call: &Call, purpose: Purpose) -> Arc<Call> {
         minimize: call.minimize.clone(),
         tool: Arc::clone(&call.tool),
         deid: call.deid,
+        consents: Arc::clone(&call.consents),
         state: Mutex::new(State::new()),
     })
 }
@@ -248,13 +275,13 @@ fn fits(context: &Context, launch: &LaunchContext) -> bool {
 /// An access that is not recorded yet. Dropped without being recorded, it is recorded as failed if a handler panicked, or
 /// something of a record was read before the client went away or was asked a question (which ends a round, and drops
 /// what waits for its answer).
-struct Pending {
+pub(super) struct Pending {
     call: Option<Arc<Call>>,
     client: Option<String>,
 }
 
 impl Pending {
-    fn new(cx: &Cx, call: &Arc<Call>) -> Self {
+    pub(super) fn new(cx: &Cx, call: &Arc<Call>) -> Self {
         let client = cx.client_info().map(|info| format!("{} {}", info.name, info.version));
         Self { call: Some(Arc::clone(call)), client }
     }
@@ -265,7 +292,7 @@ impl Pending {
     }
 
     /// Records the access once, whatever becomes of whoever waits for it.
-    async fn record(mut self, ended: AuditOutcome) -> Option<Receipt> {
+    pub(super) async fn record(mut self, ended: AuditOutcome) -> Option<Receipt> {
         let call = self.call.take()?;
         let event = event(&call, self.client.take(), ended)?;
         let recording = tokio::spawn(async move { call.shared.trail.record(&event).await });
@@ -315,6 +342,7 @@ fn event(call: &Call, client: Option<String>, outcome: AuditOutcome) -> Option<A
         principal: call.access.principal.as_ref().map(|principal| principal.as_str().to_owned()),
         client,
         server: call.shared.name.clone(),
+        method: call.cx.request().method().to_owned(),
         tool: call.access.tool.clone(),
         writes: call.tool.writes.is_some_and(|writes| writes != Writes::None),
         purpose: call.access.purpose.clone(),

@@ -6,9 +6,13 @@
 
 mod break_glass;
 mod builder;
+mod consents;
 mod disclosure;
+mod gather;
 mod health_cx;
 mod layer;
+mod methods;
+mod operations;
 mod paging;
 mod policy;
 mod records;
@@ -16,11 +20,13 @@ mod seams;
 mod settle;
 mod stamp;
 mod tool;
+mod writing;
 
 pub use break_glass::{Attestation, BreakGlassPage, MAX_TTL, MemoryNonces, Nonces};
 pub use builder::{Existence, HealthcareBuildError, HealthcareBuilder, Undeclared};
 pub use disclosure::{Disclosed, Disclosure, Released};
 pub use health_cx::{HealthCx, HealthError, Unreleased};
+pub use operations::{Input, Operation, OperationError, Operations, Parameter, input_text};
 pub use policy::{
     Access, AccessPolicy, CallDecision, Interaction, LaunchContext, RecordDecision, Restriction,
 };
@@ -31,18 +37,22 @@ pub use tool::RecordTool;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use mcp_core::Principal;
 use mcp_core::extension::{
-    Contributions, Extension, ExtensionDescriptor, ExtensionId, Refusal, ServerExtension,
+    Contributions, Extension, ExtensionDescriptor, ExtensionId, MessageDescriptor, MethodOptions,
+    Refusal, ServerExtension,
 };
 use mcp_core::sealed::Sealer;
 use mcp_trust::pseudonym::Pseudonymizer;
 
 use crate::audit::AuditTrail;
+use crate::consent::ConsentRules;
 use crate::protocol::{
-    AuditKey, AuditSettings, BreakGlassSettings, CitationsKey, ClientSettings, ContextKey,
-    ContextSettings, DeidKey, DeidSettings, DenialKey, Granularity, LabelKey, LabelSettings,
-    LimitSettings, MinimizationKey, MinimizeKey, Purpose, PurposeKey, PurposeSettings,
-    ServerSettings, VERSION, purposes, same_major,
+    AUDIT_GET, AuditGetParams, AuditGetResult, AuditKey, AuditSettings, BreakGlassSettings,
+    CONSENT_EVALUATE, CitationsKey, ClientSettings, ConsentEvaluateParams, ConsentEvaluateResult,
+    ConsentMode, ConsentSettings, ContextKey, ContextSettings, DeidKey, DeidSettings, DenialKey,
+    Granularity, LabelKey, LabelSettings, LimitSettings, MinimizationKey, MinimizeKey, Purpose,
+    PurposeKey, PurposeSettings, ServerSettings, VERSION, purposes, same_major,
 };
 
 /// The extension `dev.mcp-ext/healthcare`, for a server.
@@ -112,10 +122,15 @@ pub(crate) struct Shared {
     pub(crate) purposes: Vec<String>,
     pub(crate) limits: LimitSettings,
     pub(crate) break_glass: Option<break_glass::BreakGlass>,
+    pub(crate) consent: Option<ConsentRules>,
+    pub(crate) auditors: Auditors,
     pub(crate) settings: ServerSettings,
     pub(crate) name: String,
     pub(crate) now: fn() -> SystemTime,
 }
+
+/// Who may ask for the events of others' accesses.
+pub(crate) type Auditors = Box<dyn Fn(&Principal) -> bool + Send + Sync>;
 
 impl Shared {
     /// The number of a method of de-identification.
@@ -146,7 +161,18 @@ impl Healthcare {
 }
 
 mcp_core::register_extension!(
-    ExtensionDescriptor::of::<Healthcare>("SPEC.md").with_definitions(crate::protocol::META_VALUES)
+    ExtensionDescriptor::of::<Healthcare>("SPEC.md")
+        .with_messages(
+            const {
+                &[
+                    MessageDescriptor::method::<ConsentEvaluateParams, ConsentEvaluateResult>(
+                        CONSENT_EVALUATE,
+                    ),
+                    MessageDescriptor::method::<AuditGetParams, AuditGetResult>(AUDIT_GET),
+                ]
+            }
+        )
+        .with_definitions(crate::protocol::META_VALUES)
 );
 
 impl Extension for Healthcare {
@@ -179,6 +205,16 @@ impl ServerExtension for Healthcare {
         to.result_meta::<MinimizationKey>();
         to.result_meta::<DeidKey>();
         to.result_meta::<DenialKey>();
+        if self.shared.consent.is_some() {
+            let shared = Arc::clone(&self.shared);
+            to.method(CONSENT_EVALUATE, MethodOptions::new(), move |proof, cx, params| {
+                methods::consent_evaluate(Arc::clone(&shared), (*proof).clone(), cx, params)
+            });
+        }
+        let shared = Arc::clone(&self.shared);
+        to.method(AUDIT_GET, MethodOptions::new(), move |proof, cx, params| {
+            methods::audit_get(Arc::clone(&shared), (*proof).clone(), cx, params)
+        });
         to.around_call(Self::GUARD, i32::MIN, layer::Guard);
         let layer = layer::HealthLayer { shared: Arc::clone(&self.shared) };
         to.around_call(Self::LAYER, Self::ORDER, layer);
@@ -218,9 +254,14 @@ pub(crate) fn promised(builder: &HealthcareBuilder) -> ServerSettings {
             .with_elicitation_modes(["url".to_owned()]),
         None => BreakGlassSettings::new(false),
     });
+    let mode = builder.consent.as_ref().map_or(ConsentMode::None, |rules| rules.mode);
+    settings.consent = Some(ConsentSettings::new(mode));
     let methods: Vec<String> =
         builder.deid.iter().map(|method| method.method().to_owned()).collect();
     settings.deid = Some(DeidSettings::new(methods));
     settings.limits = Some(builder.limits.clone());
+    if let Some(terminology) = &builder.terminology {
+        settings.terminology = Some(terminology.clone());
+    }
     settings
 }

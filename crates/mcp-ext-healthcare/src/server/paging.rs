@@ -178,7 +178,9 @@ impl HealthCx {
             Query::Everything(patient) => {
                 let source = self.source()?;
                 let found = source.everything(patient, place.limit, place.page.as_deref()).await;
-                found.map_err(|error| self.of_source(error))
+                let found = found.map_err(|error| self.of_source(error))?;
+                self.consult_for(found.matches.iter().chain(&found.included)).await?;
+                Ok(found)
             }
         }
     }

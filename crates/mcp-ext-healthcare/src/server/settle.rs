@@ -40,7 +40,15 @@ pub(crate) fn settle(call: &Call, result: Result<Outcome, Error>) -> Settled {
             Settled { answer: Ok(outcome), ended: AuditOutcome::Success }
         }
         Ok(outcome) if outcome.is_complete() && outcome.is_error() => {
-            let answer = if is_told(call, &outcome) { Ok(outcome) } else { failed() };
+            let told = call.state().told.last().copied();
+            let answer = match told {
+                _ if is_told(call, &outcome) => Ok(outcome),
+                // The core shows no error's text. That of a `HealthError` stands in the program.
+                Some(text) if text_of(&outcome).as_deref() == Some(FAILED) => {
+                    Outcome::complete(CallToolResult::error(text))
+                }
+                _ => failed(),
+            };
             Settled { answer, ended: AuditOutcome::Failed }
         }
         Ok(_) => {
@@ -68,11 +76,13 @@ fn is_ours(call: &Call, outcome: &Outcome) -> bool {
 }
 
 fn is_told(call: &Call, outcome: &Outcome) -> bool {
-    let Ok(result) = outcome.parse::<CallToolResult>() else { return false };
-    let text = result.all_text();
-    result.structured_content.is_none()
-        && result.content.len() == 1
-        && call.state().told.iter().any(|told| *told == text)
+    text_of(outcome).is_some_and(|text| call.state().told.iter().any(|told| *told == text))
+}
+
+/// The text of a result that holds nothing else.
+fn text_of(outcome: &Outcome) -> Option<String> {
+    let result: CallToolResult = outcome.parse().ok()?;
+    (result.structured_content.is_none() && result.content.len() == 1).then(|| result.all_text())
 }
 
 /// The error without words that a handler put together: they may hold something of a record.

@@ -3,11 +3,16 @@
 //! Each is a [`ServedTool`](mcp_core::server::ServedTool) with typed arguments. Those that touch records go through the layer of
 //! [`Healthcare`](crate::server::Healthcare) like any other.
 
+mod draft;
 mod everything;
+mod ips;
 mod read;
 mod search;
+pub mod terminology;
 
+pub use draft::{Confirmation, ConfirmationPage, DraftTool};
 pub use everything::fhir_everything;
+pub use ips::ips_summary;
 pub use read::fhir_read;
 pub use search::fhir_search;
 

@@ -99,6 +99,7 @@ pub struct ExtensionSuite {
     request_meta: Vec<RequestMetaCase>,
     result_meta: Vec<ResultMetaCase>,
     deadline: Duration,
+    principal: Option<String>,
     /// What was said of methods that were not added.
     misuses: Vec<String>,
 }
@@ -174,6 +175,7 @@ impl ExtensionSuite {
             request_meta: Vec::new(),
             result_meta: Vec::new(),
             deadline: Duration::from_secs(10),
+            principal: None,
             misuses: Vec::new(),
         }
     }
@@ -181,6 +183,12 @@ impl ExtensionSuite {
     /// Sets the settings that a client declares in every check; `{}` unless set.
     pub fn settings(mut self, settings: impl Serialize) -> Self {
         self.settings = value(settings);
+        self
+    }
+
+    /// Sends every request as this principal; as nobody, without.
+    pub fn authenticated(mut self, principal: impl Into<String>) -> Self {
+        self.principal = Some(principal.into());
         self
     }
 

@@ -25,7 +25,10 @@ pub(crate) struct Probe<'a> {
 
 impl<'a> Probe<'a> {
     pub(crate) fn new(suite: &'a ExtensionSuite, server: &Server, report: Report) -> Self {
-        let client = RawClient::new(server).deadline(Some(suite.deadline));
+        let mut client = RawClient::new(server).deadline(Some(suite.deadline));
+        if let Some(principal) = &suite.principal {
+            client = client.authenticated(principal);
+        }
         Self { suite, client, server: server.clone(), report }
     }
 

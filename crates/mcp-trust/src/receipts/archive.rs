@@ -168,10 +168,62 @@ impl VerifiedLog {
     /// If there is none, or the file cannot be read or was changed since.
     pub fn entry(&self, index: u64) -> Result<Entry, LogError> {
         let place = usize::try_from(index).ok().and_then(|index| self.places.get(index));
+        let Some(&at) = place else { return Err(LogError::NoEntry { index }) };
+        self.entry_in(&mut reader(&self.path, at)?, index)
+    }
+
+    /// The entries from one on, in order, each verified once more. Ends after the first that cannot be read.
+    ///
+    /// ```
+    /// use mcp_trust::receipts::{LogError, LogOptions, VerifiedLog};
+    /// # let folder = std::env::temp_dir().join(format!("mcp-trust-entries-{}", std::process::id()));
+    /// # std::fs::create_dir_all(&folder)?;
+    /// # let path = folder.join("receipts");
+    ///
+    /// let mut log = LogOptions::new("example.com/receipts").create(&path)?;
+    /// for receipt in ["a", "b", "c"] {
+    ///     log.append(receipt)?;
+    /// }
+    /// let archive = VerifiedLog::open(&path)?;
+    /// let entries: Vec<_> = archive.entries(1)?.collect::<Result<_, LogError>>()?;
+    /// assert_eq!((entries.len(), entries[0].receipt()), (2, "\"b\""));
+    /// # std::fs::remove_dir_all(&folder)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If the file cannot be opened.
+    pub fn entries(
+        &self,
+        from: u64,
+    ) -> Result<impl Iterator<Item = Result<Entry, LogError>> + '_, LogError> {
+        let place = usize::try_from(from).ok().and_then(|from| self.places.get(from));
+        let mut reader = match place {
+            Some(at) => Some(reader(&self.path, *at)?),
+            None => None,
+        };
+        let mut index = from;
+        Ok(std::iter::from_fn(move || {
+            if index >= self.size() {
+                return None;
+            }
+            let from = reader.as_mut()?;
+            let entry = self.entry_in(from, index);
+            index += 1;
+            if entry.is_err() {
+                reader = None;
+            }
+            Some(entry)
+        }))
+    }
+
+    /// The entry that begins where a reader is.
+    fn entry_in(&self, reader: &mut dyn BufRead, index: u64) -> Result<Entry, LogError> {
+        let place = usize::try_from(index).ok().and_then(|index| self.places.get(index));
         let (Some(&at), Some(leaf)) = (place, self.tree.leaf(index)) else {
             return Err(LogError::NoEntry { index });
         };
-        let line = chain::line(&mut reader(&self.path, at)?, at)?;
+        let line = chain::line(reader, at)?;
         let whole = line.strip_suffix(b"\n").and_then(entry::whole);
         match whole.filter(|(_, digest)| digest == leaf) {
             Some((json, _)) => Ok(Entry::parse(json)?),

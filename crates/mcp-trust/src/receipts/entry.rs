@@ -66,6 +66,13 @@ impl Entry {
         self.index
     }
 
+    /// The digest of the entry before, or of the log's header.
+    #[must_use]
+    pub fn after(&self) -> Option<Digest> {
+        let from = AFTER.len();
+        Digest::from_hex(self.json.get(from..from + 2 * digest::LENGTH)?).ok()
+    }
+
     /// The receipt, in canonical form.
     #[must_use]
     pub fn receipt(&self) -> &str {
