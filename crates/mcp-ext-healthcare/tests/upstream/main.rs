@@ -21,6 +21,7 @@ mod isolation;
 mod loaded;
 #[path = "../records/random.rs"]
 mod random;
+mod served;
 
 /// Stands in what servers say, and must not stand in what is said of it.
 const PLANTED: &str = "Plantagenet";
