@@ -370,12 +370,22 @@ async fn a_task_is_found_by_every_instance_as_soon_as_it_is_told() {
             let get = declared(request("tasks/get").param("taskId", id));
             assert_eq!(client.send(get).await.assert_result()["status"], "working");
         }
-        // Its end, too: whoever is asked.
+        // Its end at once by the one that knows, by the others when they are told, and from then on.
         let cancel = declared(request("tasks/cancel").param("taskId", id));
         clients[(number + 1) % 3].send(cancel).await.assert_result();
-        for client in &clients {
-            let get = declared(request("tasks/get").param("taskId", id));
-            assert_eq!(client.send(get).await.assert_result()["status"], "cancelled");
+        for other in 1..=3 {
+            let status = async || {
+                let get = declared(request("tasks/get").param("taskId", id));
+                let answer = clients[(number + other) % 3].send(get).await;
+                answer.assert_result()["status"].as_str().unwrap().to_owned()
+            };
+            if other > 1 {
+                let told = async { while status().await != "cancelled" {} };
+                timeout(AGES, told).await.expect("it is told");
+            }
+            for _ in 0..3 {
+                assert_eq!(status().await, "cancelled");
+            }
         }
     }
 }

@@ -4,7 +4,7 @@
 //! were withheld (RES-1). Where it goes on is sealed: a source's own words for it can hold a query (SEC-3).
 
 use std::collections::BTreeSet;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use mcp_core::sealed::Binding;
 use serde::{Deserialize, Serialize};
@@ -19,6 +19,8 @@ use crate::protocol::Reference;
 const CURSOR_TTL: Duration = Duration::from_secs(60 * 60);
 /// How many pages of a source one result may take. Then it ends where it is, with a cursor.
 const PAGES: usize = 50;
+/// After how long no further page of a source is asked for. Then it ends where it is, with a cursor (SEC-5).
+const TIME: Duration = Duration::from_secs(60);
 
 /// Where a result goes on.
 #[derive(Default, Serialize, Deserialize)]
@@ -125,6 +127,7 @@ impl HealthCx {
             None => Place { limit, ..Place::default() },
         };
         let mut given = 0;
+        let began = Instant::now();
         let mut seen: BTreeSet<String> = BTreeSet::new();
         for _ in 0..PAGES {
             let found = self.fetched(query, &mut place).await?;
@@ -156,7 +159,7 @@ impl HealthCx {
             let Some(next) = found.next else { return Ok(None) };
             let left = limit.saturating_sub(given);
             place = Place { page: Some(next), limit: left.max(1), skip: 0, plain: place.plain };
-            if left == 0 {
+            if left == 0 || began.elapsed() > TIME {
                 break;
             }
         }

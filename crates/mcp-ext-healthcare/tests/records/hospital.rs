@@ -14,7 +14,7 @@ use mcp_ext_healthcare::server::{
     Access, AccessPolicy, CallDecision, Healthcare, RecordDecision, Records,
 };
 use mcp_ext_healthcare::tools::{fhir_everything, fhir_read, fhir_search};
-use mcp_testkit::{Answer, RawClient, call_tool};
+use mcp_testkit::{Answer, Message, RawClient, call_tool};
 use serde_json::{Value, json};
 
 const H: &str = "dev.mcp-ext/healthcare";
@@ -71,17 +71,25 @@ impl Hospital {
         Self { raw: RawClient::new(&server).context(who), trail }
     }
 
-    pub(crate) async fn call(&self, patient: &str, tool: &str, arguments: Value) -> Answer {
-        let client = json!({
-            "version": "0.1", "maxConfidentiality": "V", "modelEgress": "local",
-            "obligations": ["no-log", "no-train", "no-persist", "no-redisclose"],
-        });
-        let call = call_tool(tool, arguments)
-            .meta(&format!("{H}.context"), json!({ "patient": patient }))
-            .meta(&format!("{H}.purpose"), json!({ "code": "TREAT" }))
-            .declaring_raw(H, client);
-        self.raw.send(call).await
+    pub(crate) fn server(&self) -> &Server {
+        self.raw.server()
     }
+
+    pub(crate) async fn call(&self, patient: &str, tool: &str, arguments: Value) -> Answer {
+        self.raw.send(message(patient, tool, arguments)).await
+    }
+}
+
+/// A call of a client that may have everything, with a patient open.
+pub(crate) fn message(patient: &str, tool: &str, arguments: Value) -> Message {
+    let client = json!({
+        "version": "0.1", "maxConfidentiality": "V", "modelEgress": "local",
+        "obligations": ["no-log", "no-train", "no-persist", "no-redisclose"],
+    });
+    call_tool(tool, arguments)
+        .meta(&format!("{H}.context"), json!({ "patient": patient }))
+        .meta(&format!("{H}.purpose"), json!({ "code": "TREAT" }))
+        .declaring_raw(H, client)
 }
 
 /// The records of an answer, and the cursor to the next ones.

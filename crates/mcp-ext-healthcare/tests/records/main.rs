@@ -13,5 +13,7 @@ mod examples;
 mod giving;
 mod hospital;
 mod isolation;
+mod loaded;
 mod loading;
+mod random;
 mod searching;

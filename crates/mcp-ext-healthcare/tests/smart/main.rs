@@ -7,6 +7,7 @@
     reason = "tests fail by panicking"
 )]
 
+mod against_store;
 mod clinic;
 mod compartment;
 #[path = "../fhir/corpus.rs"]

@@ -26,6 +26,29 @@ impl<V> Lately<V> {
         self.young.get(id).or_else(|| self.old.get(id)).map(|(value, _)| value)
     }
 
+    #[cfg(feature = "postgres")]
+    pub(super) fn get_mut(&mut self, id: &TaskId) -> Option<&mut V> {
+        self.young.get_mut(id).or_else(|| self.old.get_mut(id)).map(|(value, _)| value)
+    }
+
+    #[cfg(feature = "postgres")]
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&TaskId, &V)> {
+        self.young.iter().chain(&self.old).map(|(id, (value, _))| (id, value))
+    }
+
+    #[cfg(feature = "postgres")]
+    pub(super) fn is_empty(&self) -> bool {
+        self.young.is_empty() && self.old.is_empty()
+    }
+
+    /// Forgets those that do not satisfy.
+    #[cfg(feature = "postgres")]
+    pub(super) fn retain(&mut self, satisfies: impl Fn(&V) -> bool) {
+        self.young.retain(|_, (value, _)| satisfies(value));
+        self.young_bytes = self.young.values().map(|(_, size)| size).sum();
+        self.old.retain(|_, (value, _)| satisfies(value));
+    }
+
     /// Keeps a value, unless it would take too much of the room alone.
     pub(super) fn put(&mut self, id: TaskId, value: V, size: usize) {
         self.remove(&id);
@@ -48,7 +71,7 @@ impl<V> Lately<V> {
         }
     }
 
-    #[cfg(feature = "embedded")]
+    #[cfg(any(feature = "embedded", feature = "postgres"))]
     pub(super) fn clear(&mut self) {
         *self = Self::new(self.count, self.bytes);
     }

@@ -178,7 +178,8 @@ pub trait TaskStore: Send + Sync + 'static {
     ///
     /// Clients ask for it again and again while nothing changes, so a store should not do more than it
     /// must. One that only this process writes to may keep the view until the task's revision changes;
-    /// one that others write to, too, has to ask for the revision first. Without an implementation of
+    /// one that others write to, too, has to ask for the revision first, or to say how old an answer may be and keep
+    /// to it, whatever becomes of news. Nobody is shown an earlier state than somebody was before by the same instance. Without an implementation of
     /// its own, a store reads the whole task and renders it each time.
     ///
     /// # Errors

@@ -75,6 +75,24 @@ impl From<Failure> for StoreError {
     }
 }
 
+/// Why a call came to nothing: by the rules, or because the database did not do it.
+pub(super) enum Trouble {
+    Store(StoreError),
+    Database(Failure),
+}
+
+impl From<StoreError> for Trouble {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl<E: Into<Failure>> From<E> for Trouble {
+    fn from(error: E) -> Self {
+        Self::Database(error.into())
+    }
+}
+
 /// Connection exceptions, lack of resources, shutdown, what two transactions do to each other, whatever took too long, and a
 /// database that only reads for now (a standby, until it takes over).
 fn passes(code: &SqlState) -> bool {

@@ -56,6 +56,7 @@ pub struct PostgresOptions {
     pub(super) timeout: Duration,
     pub(super) patience: Duration,
     pub(super) look_every: Duration,
+    pub(super) views_within: Duration,
 }
 
 impl Default for PostgresOptions {
@@ -69,6 +70,7 @@ impl Default for PostgresOptions {
             timeout: Duration::from_secs(10),
             patience: Duration::from_secs(15),
             look_every: Duration::from_secs(15),
+            views_within: Duration::from_secs(2),
         }
     }
 }
@@ -129,6 +131,23 @@ impl PostgresOptions {
     #[must_use]
     pub fn look_every(mut self, time: Duration) -> Self {
         self.look_every = time.max(Duration::from_millis(100));
+        self
+    }
+
+    /// Sets how old the answer to a poll may be (2 s without), when another instance changed the task: see
+    /// [`PostgresStore`](super::PostgresStore). At least 100 ms; zero asks the database for each poll.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use mcp_tasks::store::PostgresOptions;
+    ///
+    /// let each_asks = PostgresOptions::new().views_within(Duration::ZERO);
+    /// # let _ = each_asks;
+    /// ```
+    #[must_use]
+    pub fn views_within(mut self, time: Duration) -> Self {
+        let least = if time.is_zero() { Duration::ZERO } else { Duration::from_millis(100) };
+        self.views_within = time.max(least);
         self
     }
 

@@ -9,9 +9,12 @@ use crate::store::{StoreError, TaskId};
 
 /// The steps from nothing to the tables of today. A step that was released never changes.
 ///
-/// `body` is the row, JSON or sealed; `due` says how it can be claimed (0: it waits since `due_at`; 1: somebody has it until
+/// 1: `body` is the row, JSON or sealed; `due` says how it can be claimed (0: it waits since `due_at`; 1: somebody has it until
 /// `due_at`), and is null when it cannot; `version` counts the writes.
 /// `tool` says when an instance that has a tool last asked for work.
+///
+/// 2: `revision` counts what clients can see change; it is null in rows that were not written since. What can be claimed is found by
+/// its tool.
 const STEPS: &[&str] = &["
     CREATE TABLE {schema}.task (
         id text PRIMARY KEY,
@@ -33,19 +36,41 @@ const STEPS: &[&str] = &["
         seen_at bigint NOT NULL,
         PRIMARY KEY (name, version)
     );
+", "
+    ALTER TABLE {schema}.task ADD COLUMN revision bigint;
+    CREATE INDEX task_kind ON {schema}.task (tool, tool_version, due, due_at, id) WHERE due IS NOT NULL;
+    DROP INDEX {schema}.task_due;
 "];
 
 /// The database's time in milliseconds.
 const NOW: &str = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint";
 
-/// What can be claimed: $1 the time, $2 whether all tools are wanted, $3 and $4 the tools with their versions, $5 since when
-/// tasks of other tools must have been due, without an instance that has the tool.
-const WANTED: &str = "(expires_at IS NULL OR expires_at > $1)
-    AND ($2
-        OR (tool, tool_version) IN (SELECT * FROM unnest($3::text[], $4::text[]))
-        OR (due_at <= $5 AND NOT EXISTS (
-            SELECT FROM {schema}.tool had
-            WHERE had.name = task.tool AND had.version = task.tool_version AND had.seen_at > $5)))";
+/// The kinds of tasks (a tool, a version) of which there is one that can be claimed, now or later: from one to the next by the index, so that
+/// it does not matter how many tasks each has.
+const KINDS: &str = "WITH RECURSIVE kind (tool, tool_version) AS (
+        (SELECT tool, tool_version FROM {schema}.task WHERE due IS NOT NULL
+        ORDER BY tool, tool_version LIMIT 1)
+        UNION ALL
+        SELECT next.tool, next.tool_version FROM kind CROSS JOIN LATERAL (
+            SELECT tool, tool_version FROM {schema}.task
+            WHERE due IS NOT NULL AND (tool, tool_version) > (kind.tool, kind.tool_version)
+            ORDER BY tool, tool_version LIMIT 1
+        ) next
+    )";
+
+/// The first that can be claimed of each wanted kind: $1 the time, $2 and $3 tools with their versions, $4 until when their tasks
+/// must have been due. Once for each kind the index is entered, so tasks of other kinds are not seen.
+fn firsts(schema: &str, which: &str, limit: &str) -> String {
+    format!(
+        "unnest($2::text[], $3::text[], $4::bigint[]) wanted (tool, version, until)
+        CROSS JOIN LATERAL (
+            SELECT id, due, due_at FROM {schema}.task
+            WHERE tool = wanted.tool AND tool_version = wanted.version AND {which}
+                AND (expires_at IS NULL OR expires_at > $1)
+            ORDER BY due_at, id LIMIT {limit}
+        ) found"
+    )
+}
 
 /// All statements, with the schema's name in them.
 #[derive(Debug)]
@@ -56,6 +81,8 @@ pub(super) struct Statements {
     pub(super) insert: String,
     pub(super) lock_key: String,
     pub(super) by_key: String,
+    pub(super) kinds: String,
+    pub(super) orphans: String,
     pub(super) any_due: String,
     pub(super) seen: String,
     pub(super) queued: String,
@@ -63,37 +90,54 @@ pub(super) struct Statements {
     pub(super) take: String,
     pub(super) sweep: String,
     pub(super) notify: String,
+    pub(super) confirm: String,
     pub(super) channel: String,
 }
 
 impl Statements {
     pub(super) fn new(schema: &str) -> Self {
         let table = format!("{schema}.task");
-        let wanted = WANTED.replace("{schema}", schema);
+        let kinds = KINDS.replace("{schema}", schema);
+        let (queued, over) =
+            ("due = 0 AND due_at <= wanted.until", "due = 1 AND due_at <= least(wanted.until, $1)");
+        // $5 of each kind are looked at, of which $6 are locked: some may be locked by others. How many there were is said, too.
         let claimable = |which: &str| {
+            let firsts = firsts(schema, which, "$5");
             format!(
-                "SELECT id, body FROM {table} task WHERE {which} AND {wanted}
-                ORDER BY due_at, id LIMIT $6 FOR UPDATE OF task SKIP LOCKED"
+                "SELECT task.id, task.body, first.count FROM (
+                    SELECT found.*, count(*) OVER () FROM {firsts} ORDER BY due_at, id LIMIT $5
+                ) first
+                JOIN {table} task ON task.id = first.id AND task.due = first.due
+                ORDER BY first.due_at, first.id LIMIT $6 FOR UPDATE OF task SKIP LOCKED"
             )
         };
-        let (queued, over) = ("due = 0", "due = 1 AND due_at <= $1");
         Self {
             now: format!("SELECT {NOW}"),
             get: format!("SELECT body, version, {NOW} FROM {table} WHERE id = $1"),
             update: format!(
-                "UPDATE {table} SET version = version + 1, due = $3, due_at = $4, body = $5
+                "UPDATE {table} SET version = version + 1, due = $3, due_at = $4, body = $5, revision = $6
                 WHERE id = $1 AND version = $2"
             ),
             insert: format!(
                 "INSERT INTO {table}
-                (id, version, tool, tool_version, due, due_at, expires_at, key_hash, body)
-                VALUES ($1, 1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (id) DO NOTHING"
+                (id, version, tool, tool_version, due, due_at, expires_at, key_hash, body, revision)
+                VALUES ($1, 1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (id) DO NOTHING"
             ),
             lock_key: "SELECT pg_advisory_xact_lock($1)".to_owned(),
             by_key: format!("SELECT id, body FROM {table} WHERE key_hash = $1"),
+            kinds: format!("{kinds} SELECT tool, tool_version FROM kind"),
+            orphans: format!(
+                "{kinds} SELECT tool, tool_version FROM kind
+                WHERE (tool, tool_version) NOT IN (SELECT * FROM unnest($1::text[], $2::text[]))
+                AND NOT EXISTS (
+                    SELECT FROM {schema}.tool had
+                    WHERE had.name = kind.tool AND had.version = kind.tool_version AND had.seen_at > $3
+                )"
+            ),
             any_due: format!(
-                "SELECT EXISTS (SELECT FROM {table} task WHERE {queued} AND {wanted})
-                OR EXISTS (SELECT FROM {table} task WHERE {over} AND {wanted})"
+                "SELECT EXISTS (SELECT FROM {}) OR EXISTS (SELECT FROM {})",
+                firsts(schema, queued, "1"),
+                firsts(schema, over, "1")
             ),
             seen: format!(
                 "INSERT INTO {schema}.tool (name, version, seen_at)
@@ -105,8 +149,10 @@ impl Statements {
             over: claimable(over),
             take: format!(
                 "UPDATE {table} t
-                SET version = t.version + 1, due = n.due, due_at = n.due_at, body = coalesce(n.body, t.body)
-                FROM unnest($1::text[], $2::smallint[], $3::bigint[], $4::bytea[]) n (id, due, due_at, body)
+                SET version = t.version + 1, due = n.due, due_at = n.due_at,
+                    body = coalesce(n.body, t.body), revision = coalesce(n.revision, t.revision)
+                FROM unnest($1::text[], $2::smallint[], $3::bigint[], $4::bytea[], $5::bigint[])
+                    n (id, due, due_at, body, revision)
                 WHERE t.id = n.id"
             ),
             sweep: format!(
@@ -116,6 +162,13 @@ impl Statements {
                 ) RETURNING id"
             ),
             notify: "SELECT pg_notify($1, said) FROM unnest($2::text[]) said".to_owned(),
+            // Tells, on $1, that $2, and says what time it is and which of $3 have their revision $4 still.
+            confirm: format!(
+                "SELECT pg_notify($1, $2), {NOW}, ARRAY(
+                    SELECT kept.id FROM unnest($3::text[], $4::bigint[]) kept (id, revision)
+                    JOIN {table} task ON task.id = kept.id AND task.revision = kept.revision
+                )"
+            ),
             channel: format!("{schema}_news"),
         }
     }

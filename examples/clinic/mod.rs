@@ -1,0 +1,147 @@
+//! A clinic: records of patients for models, with the healthcare extension around them.
+//!
+//! ```text
+//! records (in memory)  ──▶  tools (fhir_read, fhir_search, …)  ──▶  Healthcare: context, purpose, scopes, compartment,
+//!                                                                   labels, break-glass, audit  ──▶  HTTP or stdio
+//! ```
+//!
+//! `people` are who may ask, `policy` the clinic's rules, `page` where a person confirms an emergency, `walk` a client's walk through it all.
+
+pub mod page;
+pub mod people;
+pub mod policy;
+pub mod records;
+pub mod walk;
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use axum::http::{HeaderValue, StatusCode};
+use mcp_core::Shutdown;
+use mcp_core::server::{Cx, Middleware, Next, Outcome, Server};
+use mcp_ext_healthcare::PatientCompartment;
+use mcp_ext_healthcare::audit::LoggedTrail;
+use mcp_ext_healthcare::deid::SafeHarbor;
+use mcp_ext_healthcare::protocol::Reference;
+use mcp_ext_healthcare::server::{Healthcare, MemoryNonces};
+use mcp_ext_healthcare::smart::SmartPolicy;
+use mcp_ext_healthcare::store::MemoryRecords;
+use mcp_ext_healthcare::tools::{fhir_everything, fhir_read, fhir_search};
+use mcp_http::{AuthenticateError, HttpService, ServeOptions};
+use mcp_trust::pseudonym::{PseudonymKey, Pseudonymizer};
+use mcp_trust::receipts::{LogOptions, SharedLog};
+use tokio::net::TcpListener;
+
+use page::EmergencyPage;
+use people::{People, Person};
+use policy::CareTeam;
+
+type Error = Box<dyn std::error::Error + Send + Sync>;
+
+/// How a clinic is set up.
+pub struct Clinic {
+    /// Its records.
+    pub records: MemoryRecords,
+    /// Who may ask.
+    pub people: People,
+    /// The log of receipts.
+    pub log: SharedLog,
+}
+
+impl Clinic {
+    /// A clinic with these records. Its doctor works with one of the two patients that it is shipped with, or with all but the last patient
+    /// of records from elsewhere. `audit` is the file of the log of receipts, which is begun if there is none.
+    ///
+    /// # Errors
+    /// If the file cannot be used, or the system gives no random numbers.
+    pub fn new(records: MemoryRecords, audit: &Path) -> Result<Self, Error> {
+        let patients = records.all("Patient");
+        let all_but_one = patients.len().saturating_sub(1).max(1);
+        let patients: BTreeSet<Reference> =
+            patients.iter().take(all_but_one).map(|patient| patient.reference().clone()).collect();
+        let people = People::new(Some(patients))?;
+        let (log, torn) = LogOptions::new("clinic.example/audit").open_or_create(audit)?;
+        if torn.is_some() {
+            tracing::warn!("the audit log ended in half an entry, which was cut off");
+        }
+        Ok(Self { records, people, log: SharedLog::new(log)? })
+    }
+
+    /// The server, whose emergency page is at `origin`.
+    ///
+    /// # Errors
+    /// If it does not fit together.
+    pub fn server(&self, page: &EmergencyPage) -> Result<Server, Error> {
+        let version = self.records.version();
+        let types: Vec<String> = self.records.counts().into_keys().collect();
+        let pseudonyms = Pseudonymizer::new(PseudonymKey::random()?);
+        let policy = SmartPolicy::new(version, CareTeam { people: self.people.clone() });
+        let compartment = PatientCompartment::new(version);
+        let healthcare =
+            Healthcare::builder(policy, compartment, LoggedTrail::new(self.log.clone()))
+                .name("clinic-server")
+                .records(self.records.clone())
+                .definitions(version)
+                .deid(SafeHarbor::new(version, &pseudonyms))
+                .pseudonyms(pseudonyms)
+                .break_glass(page.clone(), MemoryNonces::new(), Duration::from_secs(300))
+                .build()?;
+        let server = Server::builder("clinic-server", env!("CARGO_PKG_VERSION"))
+            .title("Clinic")
+            .description("Records of patients, for models that may see them.")
+            .layer("clinic.launch", -1, Launch { people: self.people.clone() })
+            .tool(fhir_read(types.clone()))
+            .tool(fhir_search(types.clone()))
+            .tool(fhir_everything(types))
+            .extension(healthcare);
+        Ok(server.build()?)
+    }
+}
+
+/// Says what the token of whoever asks was issued for.
+struct Launch {
+    people: People,
+}
+
+#[async_trait]
+impl Middleware for Launch {
+    async fn request(&self, cx: Cx, next: Next) -> Result<Outcome, mcp_core::Error> {
+        let launch =
+            cx.principal().and_then(|who| self.people.named(who.as_str())).map(Person::launch);
+        match launch {
+            Some(launch) => next.run(cx.with_value(launch)).await,
+            None => next.run(cx).await,
+        }
+    }
+}
+
+/// Serves a clinic over HTTP, with its emergency page beside it, until `shutdown`.
+///
+/// # Errors
+/// If the listener is not usable, or the server does not fit together.
+pub async fn serve(
+    clinic: &Clinic,
+    listener: TcpListener,
+    shutdown: Shutdown,
+) -> Result<(), Error> {
+    let origin = format!("http://{}", listener.local_addr()?);
+    let page = EmergencyPage::new(origin, clinic.people.clone());
+    let people = clinic.people.clone();
+    let service = HttpService::builder(clinic.server(&page)?)
+        .path("/mcp")
+        .authenticate(move |head| {
+            let header = head.headers.get("authorization").and_then(|header| header.to_str().ok());
+            let person = header.and_then(|header| people.authorized(header));
+            let unknown = || AuthenticateError {
+                status: StatusCode::UNAUTHORIZED,
+                challenge: Some(HeaderValue::from_static("Bearer")),
+            };
+            person.map(|person| Some(person.principal())).ok_or_else(unknown)
+        })
+        .build();
+    let site = |service| page.routes().fallback_service(service);
+    mcp_http::serve_layered(listener, service, site, shutdown, ServeOptions::default()).await?;
+    Ok(())
+}

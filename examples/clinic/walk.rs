@@ -1,0 +1,232 @@
+//! A client's walk through a clinic: what it may see, what is withheld, an emergency, de-identified records, receipts.
+#![allow(clippy::print_stdout)]
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use http_body_util::{BodyExt, Full};
+use hyper::Request;
+use hyper::body::Bytes;
+use hyper_util::client::legacy::Client as HttpClient;
+use hyper_util::rt::TokioExecutor;
+use mcp_core::client::{Client, ElicitAnswer, UrlRequest};
+use mcp_core::protocol::CallToolResult;
+use mcp_ext_healthcare::client::{Evidence, HealthcareClient};
+use mcp_ext_healthcare::protocol::{
+    Confidentiality, Context, Minimize, ModelEgress, Obligation, Purpose, Receipt,
+};
+use mcp_http::HttpTransport;
+use mcp_trust::receipts::VerifiedLog;
+use serde_json::{Value, json};
+
+type Error = Box<dyn std::error::Error + Send + Sync>;
+
+/// Where the clinic is, and who walks.
+pub struct Visit<'a> {
+    /// The server.
+    pub url: &'a str,
+    /// The doctor's token, for the client.
+    pub token: &'a str,
+    /// The doctor's password, which only the doctor knows.
+    pub password: &'a str,
+    /// The patient whose record is open, such as `Patient/anna`.
+    pub patient: &'a str,
+    /// A patient of somebody else.
+    pub other: &'a str,
+    /// The clinic's log of receipts, as its auditor gives it out.
+    pub audit: &'a Path,
+}
+
+/// What the walk found, for a test to look at.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// How many conditions a client is given that may have normal data, and how many one that may have restricted data.
+    pub conditions: (usize, usize),
+    /// How many records of the other patient were given before and after the doctor said that it is an emergency.
+    pub emergency: (usize, usize),
+    /// How many records were given de-identified, and whether anything of the patient was left in them.
+    pub deidentified: (usize, bool),
+    /// How many receipts were found in the log.
+    pub receipts: usize,
+}
+
+/// Walks.
+///
+/// # Errors
+/// If the server does not answer as it should.
+pub async fn walk(visit: &Visit<'_>) -> Result<Seen, Error> {
+    let mut seen = Seen::default();
+    let mut receipts = Vec::new();
+    let modest = host(Confidentiality::Normal);
+    let trusted = host(Confidentiality::Restricted);
+
+    println!("1. The record of {} is open. Its observations:", visit.patient);
+    open(&modest, visit.patient)?;
+    let client = connect(visit, &modest)?;
+    let search = json!({ "resourceType": "Observation", "count": 5 });
+    let result = client.call_tool("fhir_search", &search).await?;
+    for record in records(&result) {
+        println!("   {}", line(&record));
+    }
+    let evidence = Evidence::of(&result)?;
+    let label = evidence.label.as_ref().ok_or("no label")?;
+    println!(
+        "   label: {:?}, {:?}; {} citations",
+        label.phi,
+        label.confidentiality,
+        evidence.citations.len()
+    );
+
+    println!(
+        "2. Its conditions, for a client that may have normal data, and for one that may have restricted data:"
+    );
+    let search = json!({ "resourceType": "Condition", "count": 100 });
+    seen.conditions.0 = records(&client.call_tool("fhir_search", &search).await?).len();
+    open(&trusted, visit.patient)?;
+    let client = connect(visit, &trusted)?;
+    seen.conditions.1 = records(&client.call_tool("fhir_search", &search).await?).len();
+    println!("   {} and {}", seen.conditions.0, seen.conditions.1);
+
+    println!("3. The record of {}, whom this doctor does not work with:", visit.other);
+    open(&trusted, visit.other)?;
+    let everything = json!({ "count": 20 });
+    let denied =
+        connect_without_person(visit, &trusted)?.call_tool("fhir_everything", &everything).await?;
+    seen.emergency.0 = records(&denied).len();
+    println!("   {}", denied.all_text());
+    let opened = client.call_tool("fhir_everything", &everything).await?;
+    seen.emergency.1 = records(&opened).len();
+    let evidence = Evidence::of(&opened)?;
+    let label = evidence.label.as_ref().ok_or("no label")?;
+    let obligations: Vec<&str> = label.obligations.iter().map(Obligation::as_str).collect();
+    println!(
+        "   as an emergency: {} records, obliging to {}",
+        seen.emergency.1,
+        obligations.join(", ")
+    );
+
+    println!("4. De-identified, as a model elsewhere may have it:");
+    open(&trusted, visit.patient)?;
+    let mut minimize = Minimize::new();
+    minimize.deid = Some("safe-harbor".to_owned());
+    trusted.set_minimize(Some(minimize));
+    let patient = json!({ "resourceType": "Patient" });
+    let result = client.call_tool("fhir_search", &patient).await?;
+    let id = visit.patient.rsplit('/').next().unwrap_or_default();
+    for record in records(&result) {
+        println!("   {record}");
+        seen.deidentified.0 += 1;
+        seen.deidentified.1 |= record["id"] == id || record.get("name").is_some();
+    }
+
+    println!("5. The receipts of all that, looked for in the clinic's log:");
+    receipts.extend(modest.take_receipts());
+    receipts.extend(trusted.take_receipts());
+    seen.receipts = in_log(&receipts, visit.audit)?;
+    println!("   {} of {} are in it, unchanged", seen.receipts, receipts.len());
+    client.close().await;
+    Ok(seen)
+}
+
+/// A host whose model runs on this machine, and that keeps what it is obliged to.
+fn host(most: Confidentiality) -> HealthcareClient {
+    HealthcareClient::new().max_confidentiality(most).model_egress(ModelEgress::Local).keeps([
+        Obligation::NO_LOG,
+        Obligation::NO_TRAIN,
+        Obligation::NO_PERSIST,
+        Obligation::NO_REDISCLOSE,
+    ])
+}
+
+/// What the user opens in the host, and why.
+fn open(host: &HealthcareClient, patient: &str) -> Result<(), Error> {
+    host.set_context(Some(Context::new(
+        patient.parse::<mcp_ext_healthcare::protocol::Reference>()?,
+    )));
+    host.set_purpose(Some(Purpose::new("TREAT")));
+    host.set_minimize(None);
+    Ok(())
+}
+
+fn transport(visit: &Visit<'_>) -> Result<HttpTransport, Error> {
+    let bearer = format!("Bearer {}", visit.token);
+    Ok(HttpTransport::builder(visit.url).header("Authorization", bearer).build()?)
+}
+
+fn connect_without_person(visit: &Visit<'_>, host: &HealthcareClient) -> Result<Client, Error> {
+    let client =
+        Client::builder("clinic-client", env!("CARGO_PKG_VERSION")).extension(host.clone());
+    Ok(client.connect(transport(visit)?)?)
+}
+
+/// A client whose user opens the pages that the server names: here, the doctor types what only the doctor knows.
+fn connect(visit: &Visit<'_>, host: &HealthcareClient) -> Result<Client, Error> {
+    let password = visit.password.to_owned();
+    let failure = Arc::new(Mutex::new(None::<String>));
+    let client = Client::builder("clinic-client", env!("CARGO_PKG_VERSION"))
+        .extension(host.clone())
+        .on_elicit_url(move |page: UrlRequest| {
+            let (password, failure) = (password.clone(), Arc::clone(&failure));
+            async move {
+                println!("   the server asks: {}", page.message);
+                match attest(&page.url, &password).await {
+                    Ok(()) => ElicitAnswer::accept(&()),
+                    Err(error) => {
+                        *failure.lock().unwrap_or_else(PoisonError::into_inner) =
+                            Some(error.to_string());
+                        ElicitAnswer::Cancel
+                    }
+                }
+            }
+        });
+    Ok(client.connect(transport(visit)?)?)
+}
+
+/// What the doctor does in the browser.
+async fn attest(url: &str, password: &str) -> Result<(), Error> {
+    let form = format!(
+        "name=doctor&password={password}&reason=ETREAT&justification=found+unconscious&attest=on"
+    );
+    let request = Request::post(url)
+        .header("Content-Type", "application/x-www-form-urlencoded")
+        .body(Full::new(Bytes::from(form)))?;
+    let http = HttpClient::builder(TokioExecutor::new()).build_http();
+    let answer = http.request(request).await?;
+    let status = answer.status();
+    let text = answer.into_body().collect().await?.to_bytes();
+    println!("   the page says: {}", String::from_utf8_lossy(&text));
+    if status.is_success() { Ok(()) } else { Err(format!("the page answered {status}").into()) }
+}
+
+fn records(result: &CallToolResult) -> Vec<Value> {
+    let structured = result.structured_content.as_ref().and_then(|raw| raw.parse::<Value>().ok());
+    let records = structured.and_then(|mut structured| match structured["records"].take() {
+        Value::Array(records) => Some(records),
+        _ => None,
+    });
+    records.unwrap_or_default()
+}
+
+/// An observation in one line.
+fn line(record: &Value) -> String {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let name = text(&record["code"]["text"]);
+    let date = text(&record["effectiveDateTime"]);
+    let quantity = |of: &Value| {
+        let quantity = &of["valueQuantity"];
+        quantity["value"].as_f64().map(|value| format!("{value} {}", text(&quantity["unit"])))
+    };
+    let parts = record["component"].as_array().into_iter().flatten().filter_map(&quantity);
+    let values: Vec<String> = quantity(record).into_iter().chain(parts).collect();
+    format!("{date}  {name}: {}", values.join(" / "))
+}
+
+/// How many of the receipts are in the log. The log itself is verified: each entry names the one before.
+fn in_log(receipts: &[Receipt], path: &Path) -> Result<usize, Error> {
+    let log = VerifiedLog::open(path)?;
+    let mut digests = Vec::new();
+    for index in 0..log.size() {
+        digests.push(log.entry(index)?.digest().to_string());
+    }
+    Ok(receipts.iter().filter(|receipt| digests.contains(&receipt.digest.to_string())).count())
+}
