@@ -11,6 +11,8 @@ mod compartment;
 pub mod consent;
 pub mod deid;
 pub mod fhir;
+#[cfg(feature = "upstream")]
+mod http;
 pub mod protocol;
 pub mod provenance;
 mod record;
@@ -23,6 +25,8 @@ pub mod tools;
 pub mod upstream;
 
 pub use compartment::PatientCompartment;
+#[cfg(feature = "upstream")]
+pub use http::{HttpLimits, HttpSetupError};
 pub use record::{Record, RecordError};
 
 use mcp_core::extension::ExtensionId;

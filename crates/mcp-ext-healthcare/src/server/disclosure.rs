@@ -19,8 +19,8 @@ use super::health_cx::{Call, HealthError, Unreleased, raw};
 use super::policy::{Interaction, RecordDecision};
 use super::seams::{Deidentify, Patients};
 use crate::protocol::{
-    Citation, FreeText, Granularity, Label, LabelKey, Obligation, Phi, Reference, Withheld,
-    purposes,
+    Citation, ClientSettings, FreeText, Granularity, Label, LabelKey, Obligation, Phi, Reference,
+    Withheld, purposes,
 };
 use crate::record::Record;
 
@@ -31,6 +31,8 @@ const FRAME: u64 = 256;
 pub struct Disclosure {
     call: Arc<Call>,
     released: Vec<Released>,
+    /// Who else gets the records, by what the operator knows of them.
+    egress: Option<ClientSettings>,
 }
 
 /// A record that may be given, as it may be given.
@@ -79,7 +81,14 @@ pub(super) struct Full;
 
 impl Disclosure {
     pub(crate) fn new(call: Arc<Call>) -> Self {
-        Self { call, released: Vec::new() }
+        Self { call, released: Vec::new(), egress: None }
+    }
+
+    /// Gives only what this one may have, too: somebody to whom the tool sends the records on.
+    #[must_use]
+    pub(crate) fn and_for(mut self, other: &ClientSettings) -> Self {
+        self.egress = Some(other.clone());
+        self
     }
 
     /// Adds a record; `None` if it must not be given. A tool must then go on as if the record did not exist.
@@ -207,7 +216,7 @@ impl Disclosure {
         if let Patients::Of(patients) = &patients {
             label.subjects = patients.iter().map(|one| call.pseudonym(one)).collect();
         }
-        if !call.may_have(&label) {
+        if !call.may_have(&label) || self.egress.as_ref().is_some_and(|to| !is_fit(to, &label)) {
             return Err(No::Withheld(Withheld::Confidentiality));
         }
         if let Some(most) = &call.tool.max_label
@@ -293,12 +302,9 @@ impl Call {
                 && label.confidentiality == crate::protocol::Confidentiality::Normal
                 && label.obligations.is_empty();
         };
-        let may_leave = client.egress() < crate::protocol::ModelEgress::Uncovered
-            || label.phi < Phi::Limited
-            || self.shared.policy.allows_uncovered(&self.access);
-        may_leave
-            && label.confidentiality <= client.ceiling()
-            && label.obligations.iter().all(|obligation| client.keeps(obligation))
+        let may_leave =
+            may_leave(client, label) || self.shared.policy.allows_uncovered(&self.access);
+        may_leave && keeps(client, label)
     }
 
     /// The ways in which a call is read to the policy: all of them must be permitted.
@@ -326,6 +332,22 @@ impl Call {
         let digest = names.of::<Version>(record.digest().to_string().as_bytes());
         (names.of::<Version>(reference.as_bytes()).to_string(), format!("keyed:{digest}"))
     }
+}
+
+/// Whether what is labelled so may go to where this one's data go.
+fn may_leave(to: &ClientSettings, label: &Label) -> bool {
+    to.egress() < crate::protocol::ModelEgress::Uncovered || label.phi < Phi::Limited
+}
+
+/// Whether somebody may have what is so confidential, and keeps what it obliges to.
+fn keeps(who: &ClientSettings, label: &Label) -> bool {
+    label.confidentiality <= who.ceiling()
+        && label.obligations.iter().all(|obligation| who.keeps(obligation))
+}
+
+/// Whether what is labelled so may be sent on to somebody, whatever the client may have.
+pub(crate) fn is_fit(to: &ClientSettings, label: &Label) -> bool {
+    may_leave(to, label) && keeps(to, label)
 }
 
 /// Patients, as subjects of pseudonyms.

@@ -24,6 +24,7 @@ mod writing;
 
 pub use break_glass::{Attestation, BreakGlassPage, MAX_TTL, MemoryNonces, Nonces};
 pub use builder::{Existence, HealthcareBuildError, HealthcareBuilder, Undeclared};
+pub(crate) use disclosure::is_fit;
 pub use disclosure::{Disclosed, Disclosure, Released};
 pub use health_cx::{HealthCx, HealthError, Unreleased};
 pub use operations::{Input, Operation, OperationError, Operations, Parameter, input_text};

@@ -152,8 +152,9 @@ fn find<'a, T>(
     version: impl Fn(&T) -> Option<&str>,
 ) -> Result<&'a T, OperationError> {
     let (url, own) = match canonical.split_once('|') {
-        Some((url, version)) => (url, Some(version)),
-        None => (canonical, None),
+        // Some resources have a version in their URL.
+        Some((url, version)) if !from.contains_key(canonical) => (url, Some(version)),
+        _ => (canonical, None),
     };
     let versions = from.get(url).ok_or(OperationError::UnknownSource)?;
     let found = match wanted.or(own) {

@@ -3,6 +3,7 @@
 //! Each is a [`ServedTool`](mcp_core::server::ServedTool) with typed arguments. Those that touch records go through the layer of
 //! [`Healthcare`](crate::server::Healthcare) like any other.
 
+pub mod cds_hook;
 mod draft;
 mod everything;
 mod ips;
@@ -13,6 +14,7 @@ pub mod terminology;
 pub use draft::{Confirmation, ConfirmationPage, DraftTool};
 pub use everything::fhir_everything;
 pub use ips::ips_summary;
+pub(crate) use ips::is_hidden;
 pub use read::fhir_read;
 pub use search::fhir_search;
 

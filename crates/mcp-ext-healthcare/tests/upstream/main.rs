@@ -12,6 +12,7 @@ mod corpus;
 mod facade;
 mod fake;
 mod honest;
+#[allow(dead_code, reason = "shared with the tests of records")]
 #[path = "../records/hospital.rs"]
 mod hospital;
 mod hostile;

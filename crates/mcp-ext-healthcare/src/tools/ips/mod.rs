@@ -6,6 +6,8 @@ mod document;
 mod narrative;
 mod sections;
 
+pub(crate) use narrative::is_hidden;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use mcp_core::protocol::ToolAnnotations;
@@ -120,13 +122,13 @@ struct Gathering<'a> {
 
 impl Gathering<'_> {
     /// Adds a record, once. Gives its number; `None` if it must not be given.
-    fn add(&mut self, Unreleased(record, interaction): Unreleased) -> Option<usize> {
+    fn add(&mut self, Unreleased(record, by): Unreleased) -> Option<usize> {
         let own = record.reference().as_str().to_owned();
         if let Some(number) = self.places.get(&own) {
             return Some(*number);
         }
         let refers = references(&record);
-        self.disclosure.add(Unreleased(record, interaction))?;
+        self.disclosure.add(Unreleased(record, by))?;
         let number = self.disclosure.released().len() - 1;
         self.places.insert(own, number);
         self.refers.extend(refers);
@@ -152,13 +154,13 @@ impl Gathering<'_> {
     /// Adds those of a type that belong into a section, the latest of them.
     fn take(&mut self, source: &Source, all: &[Unreleased], entries: &mut Vec<usize>) {
         let before = entries.len();
-        for Unreleased(record, interaction) in all {
+        for Unreleased(record, by) in all {
             if entries.len() - before >= source.most {
                 return;
             }
             let belongs = narrative::with_json(record, |json| (source.belongs)(json));
             if belongs == Some(true)
-                && let Some(number) = self.add(Unreleased(record.clone(), *interaction))
+                && let Some(number) = self.add(Unreleased(record.clone(), *by))
                 && !entries.contains(&number)
             {
                 entries.push(number);
@@ -177,6 +179,10 @@ impl Gathering<'_> {
                 || looked.len() >= MOST_SUPPORTING
                 || !looked.insert(reference.as_str().to_owned())
             {
+                continue;
+            }
+            let kind = reference.resource_type();
+            if !self.health.may(Interaction::Read, kind) {
                 continue;
             }
             if let Some(record) = self.health.read(&reference).await? {
