@@ -9,6 +9,7 @@ mod deid;
 mod dependencies;
 mod evidence;
 mod failure;
+mod fhir_servers;
 mod fhir_tables;
 mod fuzz;
 mod identity;
@@ -49,6 +50,8 @@ cargo xtask <command>
                     --shape             only the form of the files
   schema          writes schema/*.json; --check only compares
   fhir-tables     writes FHIR's definitions in short from HL7's packages; --check only compares
+  fhir-servers    nothing of another patient from FHIR servers of others, through our tools
+                    --calls N           how many calls (1000)
   deps            licences, origins and versions of all dependencies
   weight          how many crates and bytes our users take in
   fuzz            every fuzz target; --target NAME, --inputs N, --seconds N
@@ -73,6 +76,7 @@ fn main() -> ExitCode {
         "deid" => deid::command(arguments),
         "requirements" => requirements::command(arguments),
         "schema" => schema::command(arguments),
+        "fhir-servers" => fhir_servers::command(arguments),
         "fhir-tables" => fhir_tables::command(arguments),
         "deps" => dependencies::command(arguments),
         "weight" => weight::command(arguments),

@@ -22,6 +22,11 @@ pub(crate) fn folder() -> std::path::PathBuf {
     workspace::root().join("tests").join("interop")
 }
 
+/// The folder with the FHIR servers of others.
+pub(crate) fn fhir_servers() -> std::path::PathBuf {
+    workspace::root().join("tests").join("fhir-servers")
+}
+
 /// Installs all and says where.
 pub(crate) fn command(mut arguments: lexopt::Parser) -> Result {
     if let Some(argument) = arguments.next()? {

@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use crate::failure::{Failure, Result};
 use crate::{
-    code, conformance, dependencies, evidence, fhir_tables, fuzz, identity, interop, requirements,
-    schema, testing, weight,
+    code, conformance, dependencies, evidence, fhir_servers, fhir_tables, fuzz, identity, interop,
+    requirements, schema, testing, weight,
 };
 
 /// One step.
@@ -34,6 +34,7 @@ const STEPS: &[Step] = &[
     Step { name: "conformance",  about: "the official suite, both sides",                     run: conformance::step,   by_default: true },
     Step { name: "interop",      about: "clients and servers of other SDKs",                  run: interop::step,       by_default: true },
     Step { name: "identity",     about: "cards and signatures with the libraries of others",   run: identity::step,      by_default: true },
+    Step { name: "fhir-servers", about: "nothing of another patient from others' servers",    run: fhir_servers::step,  by_default: true },
     Step { name: "fuzz",         about: "every fuzz target, for a bounded number of inputs",  run: fuzz::step,          by_default: true },
     Step { name: "requirements", about: "every requirement of the specification is tested",   run: requirements::step,  by_default: true  },
 ];

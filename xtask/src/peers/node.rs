@@ -59,6 +59,22 @@ impl Node {
         Ok(vec![self.program.display().to_string(), copy.display().to_string()])
     }
 
+    /// The words of a command that runs a program of another folder, beside which `package.json` and its lock file say what it needs. That is
+    /// installed into a folder of its own in the cache.
+    pub(crate) fn script_with(&self, name: &str, pins: &Path) -> Result<Vec<String>> {
+        let folder = workspace::cache().join(pins.file_name().unwrap_or_default());
+        let manifest = read(&pins.join("package.json"))?;
+        let lock = read(&pins.join("package-lock.json"))?;
+        let stamped = format!("{manifest}\n{lock}");
+        if !is_stamped(&folder, &stamped) {
+            install(&folder, &manifest, &lock)?;
+            stamp(&folder, &stamped)?;
+        }
+        let copy = folder.join(name);
+        write(&copy, &read(&pins.join(name))?)?;
+        Ok(vec![self.program.display().to_string(), copy.display().to_string()])
+    }
+
     /// A command that runs the official suite.
     pub(crate) fn suite(&self) -> Command {
         let entry = Path::new("@modelcontextprotocol").join("conformance/dist/index.js");
@@ -118,7 +134,9 @@ mod tests {
 
     #[test]
     fn the_lock_file_names_no_host_of_a_registry() {
-        let lock = read(&super::super::folder().join("package-lock.json")).unwrap();
-        assert!(!lock.contains("\"resolved\""));
+        for pins in [super::super::folder(), super::super::fhir_servers()] {
+            let lock = read(&pins.join("package-lock.json")).unwrap();
+            assert!(!lock.contains("\"resolved\""));
+        }
     }
 }

@@ -18,6 +18,10 @@ pub(super) struct Base {
 
 impl Base {
     pub(super) fn parse(text: &str) -> Result<Self, FhirServerError> {
+        // Which reading a URI would drop without a word.
+        if text.contains('#') {
+            return Err(FhirServerError::Address);
+        }
         let uri: Uri = text.parse().map_err(|_| FhirServerError::Address)?;
         let parts = uri.into_parts();
         let (Some(scheme), Some(authority)) = (parts.scheme, parts.authority) else {

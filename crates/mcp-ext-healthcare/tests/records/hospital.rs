@@ -71,6 +71,7 @@ impl Hospital {
         Self { raw: RawClient::new(&server).context(who), trail }
     }
 
+    #[allow(dead_code, reason = "not every test program serves it otherwise")]
     pub(crate) fn server(&self) -> &Server {
         self.raw.server()
     }

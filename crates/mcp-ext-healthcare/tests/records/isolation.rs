@@ -10,7 +10,7 @@ use crate::random::nothing_foreign;
 
 async fn of_examples(version: FhirVersion) {
     let Some((records, all)) = loaded(version) else { return };
-    nothing_foreign(version, records.clone(), all, 1000).await;
+    nothing_foreign(version, records.clone(), all, 1000, 50).await;
 }
 
 #[tokio::test]

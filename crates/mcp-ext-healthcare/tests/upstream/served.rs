@@ -135,8 +135,8 @@ async fn what_a_server_adds_of_others_is_withheld() {
             observation("foreign", "Patient/bert", ""),
             observation("elsewhere", "https://elsewhere.example/fhir/Patient/anna", ""),
             observation("contains", "Patient/anna", contained),
-            format!(r#"{{"resource":{{"resourceType":"Patient","id":"bert"}},"search":{{"mode":"include"}}}}"#),
-            format!(r#"{{"resource":{{"resourceType":"Condition","id":"c","subject":{{"reference":"Patient/bert"}}}},"search":{{"mode":"include"}}}}"#),
+            r#"{"resource":{"resourceType":"Patient","id":"bert"},"search":{"mode":"include"}}"#.to_owned(),
+            r#"{"resource":{"resourceType":"Condition","id":"c","subject":{"reference":"Patient/bert"}},"search":{"mode":"include"}}"#.to_owned(),
         ];
         Reply::text(format!(
             r#"{{"resourceType":"Bundle","type":"searchset","link":[{{"relation":"self","url":"?status=final&patient=Patient/anna"}}],"entry":[{}]}}"#,
