@@ -1,7 +1,5 @@
 //! Whether JSON is what FHIR says, by the definitions: another reader than those that are tested.
 
-use std::collections::BTreeSet;
-
 use mcp_ext_healthcare::fhir::{Content, Definitions, FhirVersion, Shape};
 use serde_json::Value;
 
@@ -65,21 +63,5 @@ fn walk(
                 })
         });
         assert!(is_there, "{at} has no {}", element.name);
-    }
-}
-
-/// All references of a resource: what each `reference` that is text says.
-pub(crate) fn references(json: &Value, to: &mut BTreeSet<String>) {
-    match json {
-        Value::Array(values) => values.iter().for_each(|value| references(value, to)),
-        Value::Object(members) => {
-            for (name, value) in members {
-                if let ("reference", Some(text)) = (name.as_str(), value.as_str()) {
-                    to.insert(text.to_owned());
-                }
-                references(value, to);
-            }
-        }
-        _ => {}
     }
 }

@@ -18,8 +18,6 @@ use mcp_ext_healthcare::store::MemoryRecords;
 use mcp_testkit::{Answer, Message, RawClient, call_tool};
 use serde_json::{Value, json};
 
-use crate::corpus::examples;
-
 pub(crate) const H: &str = "dev.mcp-ext/healthcare";
 pub(crate) const DOCTOR: &str = "doctor:quinn";
 
@@ -107,19 +105,6 @@ pub(crate) fn treating(message: Message, patient: &str) -> Message {
         .meta(&format!("{H}.context"), json!({ "patient": patient }))
         .meta(&format!("{H}.purpose"), json!({ "code": "TREAT" }))
         .declaring_raw(H, trusted())
-}
-
-/// All examples of a version that are records.
-pub(crate) fn loaded(version: FhirVersion) -> Option<MemoryRecords> {
-    let records = MemoryRecords::new(version);
-    for example in examples(version)? {
-        let value: Value = serde_json::from_str(&example.text).unwrap();
-        if value["resourceType"] != "Bundle" {
-            // Two have no id of FHIR's form.
-            let _ = records.load(&example.text);
-        }
-    }
-    Some(records)
 }
 
 pub(crate) fn put(records: &MemoryRecords, value: &Value) {
