@@ -15,11 +15,12 @@ const EXPONENT_FROM: f64 = 1e21;
 ///
 /// If the text is the beginning of an array or object that would be accepted, the error is
 /// [`StrictError::UnexpectedEnd`].
+#[cfg(feature = "receipts")]
 pub(crate) fn value_end(text: &str, max_depth: usize) -> Result<usize, StrictError> {
     value_end_with(text, max_depth, false)
 }
 
-/// As [`value_end`]; numbers may be of any size, if the caller says that it keeps them as text.
+/// As `value_end`; numbers may be of any size, if the caller says that it keeps them as text.
 pub(super) fn value_end_with(
     text: &str,
     max_depth: usize,
