@@ -2,19 +2,19 @@
 //!
 //! ```text
 //! cargo run --example clinic-client                          starts a clinic of its own, with made-up records
-//! cargo run --example clinic-client -- URL TOKEN PASSWORD AUDIT [PATIENT OTHER]     one that is running
+//! cargo run --example clinic-client -- URL TOKEN PASSWORD AUDIT-KEY [PATIENT OTHER]     one that is running
 //! ```
 #![forbid(unsafe_code)]
 
-use std::path::Path;
 use std::process::ExitCode;
 
+use examples::clinic::records::Source;
 use examples::clinic::walk::{Visit, walk};
 use examples::clinic::{Clinic, records, serve};
 use mcp_core::Shutdown;
 use tokio::net::TcpListener;
 
-const USAGE: &str = "usage: clinic-client [URL TOKEN PASSWORD AUDIT [PATIENT OTHER]]";
+const USAGE: &str = "usage: clinic-client [URL TOKEN PASSWORD AUDIT-KEY [PATIENT OTHER]]";
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
 
@@ -24,11 +24,11 @@ async fn main() -> ExitCode {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let walked = match arguments[..] {
         [] => own().await,
-        [url, token, password, audit] => {
-            visit(url, token, password, Path::new(audit), "Patient/anna", "Patient/bert").await
+        [url, token, password, key] => {
+            visit(url, token, password, key, "Patient/anna", "Patient/bert").await
         }
-        [url, token, password, audit, patient, other] => {
-            visit(url, token, password, Path::new(audit), patient, other).await
+        [url, token, password, key, patient, other] => {
+            visit(url, token, password, key, patient, other).await
         }
         _ => {
             eprintln!("{USAGE}");
@@ -48,24 +48,26 @@ async fn visit(
     url: &str,
     token: &str,
     password: &str,
-    audit: &Path,
+    key: &str,
     patient: &str,
     other: &str,
 ) -> Result<(), Error> {
-    walk(&Visit { url, token, password, patient, other, audit }).await.map(drop)
+    let audit_key = key.parse()?;
+    walk(&Visit { url, token, password, patient, other, audit_key }).await.map(drop)
 }
 
 /// A clinic in this process, over HTTP all the same.
 async fn own() -> Result<(), Error> {
     let audit = std::env::temp_dir().join(format!("clinic-{}.audit", std::process::id()));
-    let clinic = Clinic::new(records::shipped()?, &audit)?;
+    let clinic = Clinic::new(Source::Memory(records::shipped()?), None, &audit)?;
+    let key = clinic.audit_key.to_string();
     let doctor = clinic.people.named("doctor").ok_or("the clinic has no doctor")?.clone();
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let url = format!("http://{}/mcp", listener.local_addr()?);
     let (trigger, shutdown) = Shutdown::new();
     let serving = tokio::spawn(async move { serve(&clinic, listener, shutdown).await });
     let walked =
-        visit(&url, &doctor.token, &doctor.password, &audit, "Patient/anna", "Patient/bert").await;
+        visit(&url, &doctor.token, &doctor.password, &key, "Patient/anna", "Patient/bert").await;
     trigger.request();
     serving.await??;
     std::fs::remove_file(&audit)?;

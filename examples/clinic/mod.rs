@@ -1,7 +1,7 @@
 //! A clinic: records of patients for models, with the healthcare extension around them.
 //!
 //! ```text
-//! records (in memory)  ──▶  tools (fhir_read, fhir_search, …)  ──▶  Healthcare: context, purpose, scopes, compartment,
+//! records (in memory, or a FHIR server's)  ──▶  tools (fhir_read, fhir_search, …)  ──▶  Healthcare: context, purpose, scopes, compartment,
 //!                                                                   labels, break-glass, audit  ──▶  HTTP or stdio
 //! ```
 //!
@@ -15,6 +15,7 @@ pub mod walk;
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -27,46 +28,59 @@ use mcp_ext_healthcare::deid::SafeHarbor;
 use mcp_ext_healthcare::protocol::Reference;
 use mcp_ext_healthcare::server::{Healthcare, MemoryNonces};
 use mcp_ext_healthcare::smart::SmartPolicy;
-use mcp_ext_healthcare::store::MemoryRecords;
 use mcp_ext_healthcare::tools::{fhir_everything, fhir_read, fhir_search};
 use mcp_http::{AuthenticateError, HttpService, ServeOptions};
+use mcp_trust::keys::{Algorithm, SigningKey};
 use mcp_trust::pseudonym::{PseudonymKey, Pseudonymizer};
-use mcp_trust::receipts::{LogOptions, SharedLog};
+use mcp_trust::receipts::LogOptions;
+use mcp_trust::receipts::note::NoteKey;
 use tokio::net::TcpListener;
 
 use page::EmergencyPage;
 use people::{People, Person};
 use policy::CareTeam;
+use records::Source;
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
 
+/// Who keeps the log of receipts.
+pub const ORIGIN: &str = "clinic.example/audit";
+
 /// How a clinic is set up.
 pub struct Clinic {
-    /// Its records.
-    pub records: MemoryRecords,
+    records: Source,
     /// Who may ask.
     pub people: People,
-    /// The log of receipts.
-    pub log: SharedLog,
+    trail: LoggedTrail,
+    /// With it anybody verifies that a receipt is in the clinic's log.
+    pub audit_key: NoteKey,
 }
 
 impl Clinic {
-    /// A clinic with these records. Its doctor works with one of the two patients that it is shipped with, or with all but the last patient
-    /// of records from elsewhere. `audit` is the file of the log of receipts, which is begun if there is none.
+    /// A clinic with these records. Its doctor works with `patients`; without, with all of them but the last one of those that can be listed. `audit` is the
+    /// file of the log of receipts, which is begun if there is none.
     ///
     /// # Errors
     /// If the file cannot be used, or the system gives no random numbers.
-    pub fn new(records: MemoryRecords, audit: &Path) -> Result<Self, Error> {
-        let patients = records.all("Patient");
-        let all_but_one = patients.len().saturating_sub(1).max(1);
-        let patients: BTreeSet<Reference> =
-            patients.iter().take(all_but_one).map(|patient| patient.reference().clone()).collect();
-        let people = People::new(Some(patients))?;
-        let (log, torn) = LogOptions::new("clinic.example/audit").open_or_create(audit)?;
+    pub fn new(
+        records: Source,
+        patients: Option<BTreeSet<Reference>>,
+        audit: &Path,
+    ) -> Result<Self, Error> {
+        let all_but_last = || {
+            let mut all = records.patients()?;
+            all.truncate(all.len().saturating_sub(1).max(1));
+            Some(all.into_iter().collect())
+        };
+        let people = People::new(patients.or_else(all_but_last))?;
+        let (trail, torn) = LoggedTrail::open(&LogOptions::new(ORIGIN), audit)?;
         if torn.is_some() {
-            tracing::warn!("the audit log ended in half an entry, which was cut off");
+            eprintln!("the audit log ended in half an entry, which was cut off");
         }
-        Ok(Self { records, people, log: SharedLog::new(log)? })
+        // A clinic in use has one key for years, and publishes it.
+        let key = SigningKey::generate(Algorithm::EdDsa)?;
+        let audit_key = NoteKey::new(ORIGIN, key.verifying_key().clone())?;
+        Ok(Self { records, people, trail: trail.signed_by(Arc::new(key)), audit_key })
     }
 
     /// The server, whose emergency page is at `origin`.
@@ -75,19 +89,18 @@ impl Clinic {
     /// If it does not fit together.
     pub fn server(&self, page: &EmergencyPage) -> Result<Server, Error> {
         let version = self.records.version();
-        let types: Vec<String> = self.records.counts().into_keys().collect();
+        let types = self.records.types();
         let pseudonyms = Pseudonymizer::new(PseudonymKey::random()?);
         let policy = SmartPolicy::new(version, CareTeam { people: self.people.clone() });
         let compartment = PatientCompartment::new(version);
-        let healthcare =
-            Healthcare::builder(policy, compartment, LoggedTrail::new(self.log.clone()))
-                .name("clinic-server")
-                .records(self.records.clone())
-                .definitions(version)
-                .deid(SafeHarbor::new(version, &pseudonyms))
-                .pseudonyms(pseudonyms)
-                .break_glass(page.clone(), MemoryNonces::new(), Duration::from_secs(300))
-                .build()?;
+        let healthcare = Healthcare::builder(policy, compartment, self.trail.clone())
+            .name("clinic-server")
+            .records(self.records.clone())
+            .definitions(version)
+            .deid(SafeHarbor::new(version, &pseudonyms))
+            .pseudonyms(pseudonyms)
+            .break_glass(page.clone(), MemoryNonces::new(), Duration::from_secs(300))
+            .build()?;
         let server = Server::builder("clinic-server", env!("CARGO_PKG_VERSION"))
             .title("Clinic")
             .description("Records of patients, for models that may see them.")

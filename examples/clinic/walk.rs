@@ -1,7 +1,6 @@
 //! A client's walk through a clinic: what it may see, what is withheld, an emergency, de-identified records, receipts.
 #![allow(clippy::print_stdout)]
 
-use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use http_body_util::{BodyExt, Full};
@@ -11,13 +10,15 @@ use hyper_util::client::legacy::Client as HttpClient;
 use hyper_util::rt::TokioExecutor;
 use mcp_core::client::{Client, ElicitAnswer, UrlRequest};
 use mcp_core::protocol::CallToolResult;
-use mcp_ext_healthcare::client::{Evidence, HealthcareClient};
+use mcp_ext_healthcare::client::{Evidence, HealthcareClient, verify_receipt};
 use mcp_ext_healthcare::protocol::{
-    Confidentiality, Context, Minimize, ModelEgress, Obligation, Purpose, Receipt,
+    Confidentiality, Context, Minimize, ModelEgress, Obligation, Purpose,
 };
 use mcp_http::HttpTransport;
-use mcp_trust::receipts::VerifiedLog;
+use mcp_trust::receipts::note::NoteKey;
 use serde_json::{Value, json};
+
+use super::ORIGIN;
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
 
@@ -33,8 +34,8 @@ pub struct Visit<'a> {
     pub patient: &'a str,
     /// A patient of somebody else.
     pub other: &'a str,
-    /// The clinic's log of receipts, as its auditor gives it out.
-    pub audit: &'a Path,
+    /// The key of the clinic's log of receipts, which it publishes.
+    pub audit_key: NoteKey,
 }
 
 /// What the walk found, for a test to look at.
@@ -46,7 +47,7 @@ pub struct Seen {
     pub emergency: (usize, usize),
     /// How many records were given de-identified, and whether anything of the patient was left in them.
     pub deidentified: (usize, bool),
-    /// How many receipts were found in the log.
+    /// How many receipts were shown to be of events in the clinic's log.
     pub receipts: usize,
 }
 
@@ -119,11 +120,25 @@ pub async fn walk(visit: &Visit<'_>) -> Result<Seen, Error> {
         seen.deidentified.1 |= record["id"] == id || record.get("name").is_some();
     }
 
-    println!("5. The receipts of all that, looked for in the clinic's log:");
+    println!(
+        "5. The receipts of all that. The clinic gives the event of each, and shows that it is in its log:"
+    );
     receipts.extend(modest.take_receipts());
     receipts.extend(trusted.take_receipts());
-    seen.receipts = in_log(&receipts, visit.audit)?;
-    println!("   {} of {} are in it, unchanged", seen.receipts, receipts.len());
+    for receipt in &receipts {
+        let answer = trusted.audit_event(&client, receipt).await?;
+        let keys = std::slice::from_ref(&visit.audit_key);
+        match verify_receipt(receipt, &answer, ORIGIN, keys) {
+            Ok(checkpoint) => {
+                let event: Value = answer.event.parse()?;
+                let what = event["action"].as_str().unwrap_or_default();
+                println!("   {} {what}, one of {} entries", receipt.recorded, checkpoint.size());
+                seen.receipts += 1;
+            }
+            Err(error) => println!("   {}: {error}", receipt.recorded),
+        }
+    }
+    println!("   {} of {} verified", seen.receipts, receipts.len());
     client.close().await;
     Ok(seen)
 }
@@ -219,14 +234,4 @@ fn line(record: &Value) -> String {
     let parts = record["component"].as_array().into_iter().flatten().filter_map(&quantity);
     let values: Vec<String> = quantity(record).into_iter().chain(parts).collect();
     format!("{date}  {name}: {}", values.join(" / "))
-}
-
-/// How many of the receipts are in the log. The log itself is verified: each entry names the one before.
-fn in_log(receipts: &[Receipt], path: &Path) -> Result<usize, Error> {
-    let log = VerifiedLog::open(path)?;
-    let mut digests = Vec::new();
-    for index in 0..log.size() {
-        digests.push(log.entry(index)?.digest().to_string());
-    }
-    Ok(receipts.iter().filter(|receipt| digests.contains(&receipt.digest.to_string())).count())
 }

@@ -6,6 +6,7 @@
     reason = "tests fail by panicking"
 )]
 
+use examples::clinic::records::Source;
 use examples::clinic::walk::{Seen, Visit, walk};
 use examples::clinic::{Clinic, records, serve};
 use mcp_core::Shutdown;
@@ -15,7 +16,8 @@ use tokio::net::TcpListener;
 async fn a_walk_sees_what_it_may() {
     let folder = tempfile::tempdir().unwrap();
     let audit = folder.path().join("audit");
-    let clinic = Clinic::new(records::shipped().unwrap(), &audit).unwrap();
+    let clinic = Clinic::new(Source::Memory(records::shipped().unwrap()), None, &audit).unwrap();
+    let audit_key = clinic.audit_key.clone();
     let doctor = clinic.people.named("doctor").unwrap().clone();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/mcp", listener.local_addr().unwrap());
@@ -27,7 +29,7 @@ async fn a_walk_sees_what_it_may() {
         password: &doctor.password,
         patient: "Patient/anna",
         other: "Patient/bert",
-        audit: &audit,
+        audit_key,
     };
     let seen = walk(&visit).await.unwrap();
     let expected = Seen {

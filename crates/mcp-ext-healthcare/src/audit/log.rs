@@ -25,7 +25,8 @@ use crate::protocol::{LogEvidence, Receipt};
 /// tree: with a proof and a signed checkpoint, the holder shows that the entry is in the log.
 ///
 /// A trail that was [opened](Self::open) by its path gives the events, too, and goes on by itself after a disk was full: the log is read
-/// and opened again, and until then each call is denied (`audit_unavailable`).
+/// and opened again, and until then each call is denied (`audit_unavailable`). Whoever asks for an event first has the whole log read; from then on it takes
+/// some 200 bytes of memory for each event.
 ///
 /// ```
 /// use mcp_ext_healthcare::audit::LoggedTrail;

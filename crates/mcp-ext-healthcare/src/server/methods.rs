@@ -46,8 +46,9 @@ pub(super) async fn consent_evaluate(
     if params.resource_types.is_empty() || !params.resource_types.iter().all(known) {
         return Err(Error::invalid_params("`params.resourceTypes` must name types of resources"));
     }
-    let types = params.resource_types.iter().cloned().chain(["Patient".to_owned()]);
-    let metadata = Arc::new(ToolMetadata::new(types.collect::<Vec<_>>(), []));
+    // What the principal must be granted is what tells whether they may see the patient.
+    let scopes = ["patient/Patient.r", "user/Patient.r", "system/Patient.r"].map(str::to_owned);
+    let metadata = Arc::new(ToolMetadata::new(["Patient".to_owned()], scopes));
     let access = Access {
         principal: cx.principal().cloned(),
         tool: CONSENT_EVALUATE.to_owned(),

@@ -178,3 +178,43 @@ async fn a_client_asks_with_types() {
     let refused = ask(&"Patient/carl".parse().unwrap()).await.unwrap_err();
     assert!(matches!(refused, ClientError::Rpc(error) if error.code == -32602));
 }
+
+/// By the scopes of a token: what lets a principal read the patient lets them ask.
+#[tokio::test]
+async fn scopes_say_who_may_ask() {
+    use mcp_core::server::Server;
+    use mcp_ext_healthcare::PatientCompartment;
+    use mcp_ext_healthcare::server::Healthcare;
+    use mcp_ext_healthcare::smart::SmartPolicy;
+
+    let clinic = Clinic::new(Some(rules()), &consents());
+    let healthcare = Healthcare::builder(
+        SmartPolicy::new(FhirVersion::R4, Open),
+        PatientCompartment::new(FhirVersion::R4),
+        Trail::default(),
+    );
+    let healthcare = healthcare
+        .records(clinic.store.clone())
+        .purposes(true, ["TREAT"])
+        .consent(rules())
+        .build()
+        .unwrap();
+    let server = Server::builder("clinic", "1.0.0").extension(healthcare).build().unwrap();
+    let ask = async |scope: &str, patient: &str| {
+        let launch = LaunchContext {
+            patient: Some(ANNA.parse().unwrap()),
+            scopes: vec![scope.to_owned()],
+            ..LaunchContext::default()
+        };
+        let context = RequestContext::new().with_principal(Some(Principal::new("doctor:quinn")));
+        let raw = RawClient::new(&server).context(context.with_value(launch));
+        raw.send(evaluating(patient, "TREAT", &["Observation"])).await
+    };
+    for scope in ["patient/Patient.r", "patient/*.rs", "user/Patient.read"] {
+        assert_eq!(ask(scope, ANNA).await.assert_result()["decision"], "permit", "{scope}");
+    }
+    for scope in ["patient/Observation.rs", "patient/Consent.rs", "openid", ""] {
+        assert_eq!(denied(&ask(scope, ANNA).await).0, "scope_insufficient", "{scope}");
+    }
+    assert_eq!(denied(&ask("patient/*.rs", BERT).await).0, "context_mismatch");
+}
