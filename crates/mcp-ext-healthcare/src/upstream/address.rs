@@ -18,8 +18,8 @@ pub(super) struct Base {
 
 impl Base {
     pub(super) fn parse(text: &str) -> Result<Self, FhirServerError> {
-        // Which reading a URI would drop without a word.
-        if text.contains('#') {
+        // A `Uri` drops fragments without a word.
+        if !is_plain(text) {
             return Err(FhirServerError::Address);
         }
         let uri: Uri = text.parse().map_err(|_| FhirServerError::Address)?;
@@ -35,7 +35,7 @@ impl Base {
         }
         let path = parts.path_and_query.map(|path| path.as_str().to_owned()).unwrap_or_default();
         let path = path.trim_end_matches('/').to_owned();
-        if authority.host().is_empty() || path.contains('?') || !is_plain(&path) {
+        if authority.host().is_empty() || path.contains('?') {
             return Err(FhirServerError::Address);
         }
         Ok(Self { scheme, authority, path })
