@@ -26,6 +26,11 @@ const PAIRS: &[Pair] = &[
     Pair { client: "rust", server: "fast", scenario: "tasks", control: false },
     Pair { client: "py", server: "tasks", scenario: "direct", control: false },
     Pair { client: "ts", server: "tasks", scenario: "direct", control: false },
+    // Neither knows the healthcare extension.
+    Pair { client: "py", server: "clinic", scenario: "strangers", control: false },
+    Pair { client: "ts", server: "clinic", scenario: "strangers", control: false },
+    Pair { client: "py", server: "clinic-closed", scenario: "refused", control: false },
+    Pair { client: "ts", server: "clinic-closed", scenario: "refused", control: false },
     Pair { client: "py", server: "ts", scenario: "peer", control: true },
     Pair { client: "ts", server: "py", scenario: "peer", control: true },
     Pair { client: "fast", server: "fast", scenario: "tasks", control: true },

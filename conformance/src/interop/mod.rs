@@ -1,6 +1,7 @@
-//! Our client against the servers of other SDKs: runs the scenarios of `tests/interop`. And the server
-//! that their clients meet with tasks.
+//! Our client against the servers of other SDKs: runs the scenarios of `tests/interop`. And the servers
+//! that their clients meet with tasks, and with records.
 
+pub mod clinic;
 mod matching;
 pub mod server;
 pub mod tasks;

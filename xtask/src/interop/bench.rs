@@ -51,6 +51,11 @@ impl Programs {
             (role, "fast") => Python::fastmcp()?.script(&format!("fastmcp_{role}.py")),
             ("server", "docs") => ours("example", "docs-server")?,
             ("server", "tasks") => ours("bin", "interop-server")?,
+            ("server", "clinic" | "clinic-closed") => {
+                let mut server = ours("bin", "interop-server")?;
+                server.push(kind.to_owned());
+                server
+            }
             ("client", "rust") => ours("bin", "interop-client")?,
             _ => return Err(Failure::new(format!("no {key}"))),
         };

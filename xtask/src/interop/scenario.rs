@@ -130,7 +130,7 @@ mod tests {
 
     #[test]
     fn the_scenarios_of_this_repository_can_be_read() {
-        for name in ["peer", "docs", "tasks", "direct"] {
+        for name in ["peer", "docs", "tasks", "direct", "strangers", "refused"] {
             let file = crate::peers::folder().join("scenarios").join(format!("{name}.json"));
             let text = std::fs::read_to_string(file).unwrap();
             for client in ["py", "ts", "rust", "fast"] {
