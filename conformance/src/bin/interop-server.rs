@@ -38,7 +38,10 @@ async fn main() -> ExitCode {
 }
 
 #[allow(clippy::print_stdout)] // With HTTP, whoever starts it reads the address there.
-async fn run(kind: &str, address: Option<&str>) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+async fn run(
+    kind: &str,
+    address: Option<&str>,
+) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let server = match kind {
         "clinic" => clinic::build(Strangers::Deidentified)?,
         "clinic-closed" => clinic::build(Strangers::Refused)?,
