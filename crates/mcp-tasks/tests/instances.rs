@@ -39,6 +39,7 @@ fn main() {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["instance", address, lease] => runtime.block_on(instance(address, lease)),
+        ["creator", address] => runtime.block_on(creator(address)),
         // What libtest would list, for the tools that ask.
         ["--list", ..] => println!("instances: test"),
         _ => runtime.block_on(tests()),
@@ -49,15 +50,21 @@ fn main() {
 async fn tests() {
     const KILLED: &str = "instances_that_are_killed_finish_everything";
     const SLEPT: &str = "an_instance_that_slept_changes_nothing";
+    const POISON: &str = "a_task_that_kills_its_instances_is_given_up";
+    const CREATED: &str = "acknowledged_tasks_survive_a_kill_and_are_not_doubled";
     const CLOCKS: &str = "instances_whose_clocks_are_wrong_agree";
-    println!("\nrunning 3 tests");
+    println!("\nrunning 5 tests");
     let mut passed = 0;
     if let Some(server) = TestPostgres::start_if_installed() {
         instances_that_are_killed_finish_everything(&server.address()).await;
         println!("test {KILLED} ... ok");
         an_instance_that_slept_changes_nothing(&server.address()).await;
         println!("test {SLEPT} ... ok");
-        passed += 2;
+        a_task_that_kills_its_instances_is_given_up(&server.address()).await;
+        println!("test {POISON} ... ok");
+        acknowledged_tasks_survive_a_kill_and_are_not_doubled(&server.address()).await;
+        println!("test {CREATED} ... ok");
+        passed += 4;
         match wrong_clocks() {
             Some(library) => {
                 instances_whose_clocks_are_wrong_agree(&server.address(), &library).await;
@@ -67,13 +74,13 @@ async fn tests() {
             None => println!("test {CLOCKS} ... ignored"),
         }
     } else {
-        for name in [KILLED, SLEPT, CLOCKS] {
+        for name in [KILLED, SLEPT, POISON, CREATED, CLOCKS] {
             println!("test {name} ... ignored");
         }
     }
     println!(
         "\ntest result: ok. {passed} passed; 0 failed; {} ignored; 0 measured; 0 filtered out\n",
-        3 - passed
+        5 - passed
     );
 }
 
@@ -137,11 +144,35 @@ async fn steps(cx: Cx, Args(job): Args<Job>) -> Result<String, HandlerError> {
     Ok(format!("{} by {process}", job.name))
 }
 
+async fn poison(Args(job): Args<Job>) -> Result<String, HandlerError> {
+    record(&job.folder, "poison");
+    std::process::exit(7)
+}
+
+/// Creates tasks as fast as it can, and says the id of each once it is durable.
+async fn creator(address: &str) {
+    let store = std::sync::Arc::new(PostgresStore::connect(address).await.unwrap());
+    let mut creating = tokio::task::JoinSet::new();
+    for lane in 0..8 {
+        let store = std::sync::Arc::clone(&store);
+        creating.spawn(async move {
+            for number in 0.. {
+                let mut task = task_of("nothing", &format!("{lane}-{number}"), Path::new(""), 0);
+                task.idempotency_key = Some(format!("{lane}-{number}"));
+                let row = store.create(task).await.unwrap().row;
+                println!("{} {lane}-{number}", row.id);
+            }
+        });
+    }
+    creating.join_next().await.unwrap().unwrap();
+}
+
 /// One instance: nothing but its workers. It says what time it believes it to be.
 async fn instance(address: &str, lease: &str) {
     let store = PostgresStore::connect(address).await.unwrap();
     let server = Server::builder("instance", "1")
         .tool(ServedTool::new("steps", steps).task(TaskPolicy::allowed()))
+        .tool(ServedTool::new("poison", poison).task(TaskPolicy::allowed()))
         .extension(Tasks::new(store).lease(Duration::from_secs(lease.parse().unwrap())))
         .build()
         .unwrap();
@@ -178,19 +209,23 @@ async fn start_with(
 }
 
 fn task(name: &str, folder: &Path, pause: u64) -> NewTask {
+    let mut task = task_of("steps", name, folder, pause);
+    task.max_attempts = 1000; // It is not the task that kills here.
+    task
+}
+
+fn task_of(tool: &str, name: &str, folder: &Path, pause: u64) -> NewTask {
     let meta = json!({
         "io.modelcontextprotocol/protocolVersion": "2026-07-28",
         "io.modelcontextprotocol/clientCapabilities": {},
     });
     let arguments = json!({ "name": name, "folder": folder, "pause": pause });
-    let mut task = NewTask::new(TaskRequest {
+    NewTask::new(TaskRequest {
         method: "tools/call".to_owned(),
-        tool: "steps".to_owned(),
+        tool: tool.to_owned(),
         version: None,
-        params: json!({ "name": "steps", "arguments": arguments, "_meta": meta }).into(),
-    });
-    task.max_attempts = 1000; // It is not the task that kills here.
-    task
+        params: json!({ "name": tool, "arguments": arguments, "_meta": meta }).into(),
+    })
 }
 
 /// Two instances; one of them, whichever, is killed again and again. No end changes once it was read, and no step that was kept
@@ -391,4 +426,59 @@ async fn instances_whose_clocks_are_wrong_agree(address: &str, library: &Path) {
         assert!(begun.contains(&line.as_str()), "{line}: it did nothing");
     }
     println!("instances whose clocks are wrong agree: {TASKS} tasks, four hours apart");
+}
+
+/// A tool that kills its process is run three times, whichever instance that is, then given up.
+async fn a_task_that_kills_its_instances_is_given_up(address: &str) {
+    let folder = tempfile::tempdir().unwrap();
+    let store = PostgresStore::connect(address).await.unwrap();
+    let id = store.create(task_of("poison", "x", folder.path(), 0)).await.unwrap().row.id;
+    for _ in 0..3 {
+        let mut child = start(address).await;
+        let ended = tokio::time::timeout(AGES, child.wait()).await.expect("it is claimed");
+        assert_eq!(ended.unwrap().code(), Some(7));
+    }
+    let mut survivor = start(address).await;
+    let ended = async || store.get(&id, None).await.unwrap().status().is_terminal();
+    until("it is given up", ended).await;
+    assert!(survivor.try_wait().unwrap().is_none(), "the fourth process lives");
+    let row = store.get(&id, None).await.unwrap();
+    assert!(matches!(row.phase, Phase::Failed { .. }), "{row:?}");
+    assert_eq!(recorded(folder.path()).lines().count(), 3);
+    println!("a task that kills its instances is given up");
+}
+
+/// Whatever was acknowledged is there, wherever the kill hit, and who asks again with the same key gets the same task.
+async fn acknowledged_tasks_survive_a_kill_and_are_not_doubled(address: &str) {
+    let store = PostgresStore::connect(address).await.unwrap();
+    let mut told: BTreeMap<String, TaskId> = BTreeMap::new();
+    for round in 0..6 {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["creator", address])
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut heard = 0;
+        // Killed after as many words as the round says: no clock is involved. What it said while it was being killed counts, too.
+        while let Ok(Some(line)) = lines.next_line().await {
+            if let Some((id, key)) = line.split_once(' ')
+                && let Some(id) = TaskId::parse(id)
+            {
+                let first = told.entry(key.to_owned()).or_insert_with(|| id.clone());
+                assert_eq!(*first, id, "a second task for the key {key}");
+            }
+            heard += 1;
+            if heard == round * 17 + 1 {
+                child.start_kill().unwrap();
+            }
+        }
+        child.wait().await.unwrap();
+        for (key, id) in &told {
+            let row = store.get(id, None).await.unwrap_or_else(|error| panic!("{key}: {error}"));
+            assert_eq!(row.idempotency_key.as_deref(), Some(key.as_str()));
+        }
+    }
+    println!("acknowledged tasks survive a kill: {} tasks, 6 kills", told.len());
 }
