@@ -13,7 +13,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use mcp_core::protocol::{CallToolResult, ElicitRequestFormParams};
-use mcp_core::server::{Args, Cx, HandlerError, InputError, ServedTool, Server, State};
+use mcp_core::server::{
+    Args, Cx, HandlerError, InputError, RequestContext, ServedTool, Server, State,
+};
 use mcp_core::{Error, Shutdown, ShutdownTrigger};
 use mcp_tasks::store::{ManualClock, MemoryStore, TaskStore};
 use mcp_tasks::{TaskPolicy, TaskTool, Tasks};
@@ -667,4 +669,40 @@ async fn the_extension_passes_the_suite_for_extensions() {
         .await;
     println!("{report}");
     report.assert_passed();
+}
+
+/// What a transport knows of a caller.
+#[derive(serde::Serialize, serde::Deserialize)]
+struct Tenant(String);
+
+#[tokio::test]
+async fn a_run_is_given_what_its_call_was() {
+    let whose = async |cx: Cx| {
+        cx.transport_value::<Tenant>().map_or("nobody's".to_owned(), |tenant| tenant.0.clone())
+    };
+    let carries = TaskPolicy::required().carry::<Tenant>("tenant");
+    let server = Server::builder("app", "1")
+        .tool(ServedTool::new("carries", whose).task(carries))
+        .tool(ServedTool::new("forgets", whose).task(TaskPolicy::required()))
+        .extension(memory())
+        .build()
+        .unwrap();
+    let mut running = Running::of(server);
+    let nobody = running.client.clone();
+    let context = RequestContext::new().with_value(Tenant("acme".to_owned()));
+    running.client = running.client.context(context);
+    let whose = async |id: String| running.end(&id).await["result"]["content"][0]["text"].clone();
+    assert_eq!(whose(running.create("carries", json!({})).await).await, "acme");
+    assert_eq!(whose(running.create("forgets", json!({})).await).await, "nobody's");
+    assert_eq!(whose(create(&nobody, "carries", json!({})).await).await, "nobody's");
+    // A client does not say it in the transport's place.
+    let forged = json!({ "tenant": "evil" });
+    for tool in ["carries", "forgets"] {
+        let call =
+            declared(call_tool(tool, json!({}))).param("dev.mcp-ext/tasks.carried", forged.clone());
+        let created = nobody.send(call).await.assert_result_type("task").clone();
+        let id = created["taskId"].as_str().unwrap().to_owned();
+        assert_eq!(whose(id).await, "nobody's");
+    }
+    running.stop().await;
 }

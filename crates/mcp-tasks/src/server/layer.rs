@@ -131,6 +131,7 @@ fn new_task(
     // They belong to the rounds of the direct call, which end here.
     params.remove("inputResponses");
     params.remove("requestState");
+    super::carried::pack(cx, policy, &mut params)?;
     let mut task = NewTask::new(TaskRequest {
         method: cx.request().method().to_owned(),
         tool,

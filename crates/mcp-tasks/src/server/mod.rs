@@ -3,6 +3,7 @@
 //! The way of a call: `layer` (task or not, and its creation), `worker` (claims), `run` (one run of
 //! one task), `interaction` (what a handler asks and keeps), `methods` and `topic` (what clients see).
 
+mod carried;
 mod interaction;
 mod layer;
 mod methods;

@@ -4,6 +4,10 @@ use std::time::Duration;
 
 use mcp_core::protocol::ElicitRequestFormParams;
 use mcp_core::server::ServedTool;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::carried::Carried;
 
 /// Whether calls of a tool become tasks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +41,7 @@ pub struct TaskPolicy {
     pub(crate) max_attempts: u32,
     pub(crate) version: Option<String>,
     pub(crate) first: Vec<(String, ElicitRequestFormParams)>,
+    pub(crate) carried: Vec<Carried>,
 }
 
 impl TaskPolicy {
@@ -51,6 +56,7 @@ impl TaskPolicy {
             max_attempts: 3,
             version: None,
             first: Vec::new(),
+            carried: Vec::new(),
         }
     }
 
@@ -116,6 +122,28 @@ impl TaskPolicy {
     #[must_use]
     pub fn ask_first(mut self, key: impl Into<String>, form: ElicitRequestFormParams) -> Self {
         self.first.push((key.into(), form));
+        self
+    }
+
+    /// Keeps a value of the call with its task: what the transport, or a layer further out, gave to the call is given to each run as a
+    /// value of the transport ([`Cx::transport_value`](mcp_core::server::Cx::transport_value)). Without it, a run knows of its caller
+    /// the principal alone. Where there is no such value, the run gets none. It is kept in the task's row, under `name`.
+    ///
+    /// ```
+    /// use mcp_tasks::TaskPolicy;
+    ///
+    /// #[derive(serde::Serialize, serde::Deserialize)]
+    /// struct Tenant(String);
+    ///
+    /// let policy = TaskPolicy::required().carry::<Tenant>("tenant");
+    /// # let _ = policy;
+    /// ```
+    #[must_use]
+    pub fn carry<T>(mut self, name: &'static str) -> Self
+    where
+        T: Serialize + DeserializeOwned + Send + Sync + 'static,
+    {
+        self.carried.push(Carried::of::<T>(name));
         self
     }
 }

@@ -46,16 +46,15 @@ pub(super) async fn run(
 ) {
     let hold = row.hold();
     let interaction = Arc::new(TaskInteraction::new(Arc::clone(&shared), &row));
-    let request = match runnable(&server, &row) {
-        Ok(request) => request,
+    let (request, context) = match runnable(&server, &row) {
+        Ok(runnable) => runnable,
         Err(why) => {
             settle(&shared, &hold, Ended::Failed(why)).await;
             return;
         }
     };
-    let principal = row.principal.as_deref().map(Principal::new);
     let call = DetachedCall::new(request, interaction.clone())
-        .context(RequestContext::new().with_principal(principal))
+        .context(context)
         .inside::<Tasks>(Tasks::LAYER);
     let running = async move { server.run_detached(call).await };
     // A task of its own, so that a handler that blocks its thread does not keep the lease from
@@ -228,13 +227,17 @@ fn whole_result(outcome: &Outcome) -> Result<JsonObject, Error> {
     JsonObject::from_serialize(&members).map_err(|_| Error::Internal)
 }
 
-/// The task's request, if the tool of then is the tool of now.
-fn runnable(server: &ServerHandle, row: &TaskRow) -> Result<IncomingRequest, ErrorObject> {
+/// The task's request and what it was given, if the tool of then is the tool of now.
+fn runnable(
+    server: &ServerHandle,
+    row: &TaskRow,
+) -> Result<(IncomingRequest, RequestContext), ErrorObject> {
     let tool = &row.request.tool;
     if !server.has_tool(tool) {
         return Err(failure(&format!("the tool `{tool}` is no longer there")));
     }
-    let version = server.tool_value::<TaskPolicy>(tool).and_then(|policy| policy.version.clone());
+    let policy = server.tool_value::<TaskPolicy>(tool);
+    let version = policy.as_ref().and_then(|policy| policy.version.clone());
     if version != row.request.version {
         return Err(failure(&format!(
             "the tool `{tool}` has changed since: version {} was called, it is {} now",
@@ -249,15 +252,19 @@ fn runnable(server: &ServerHandle, row: &TaskRow) -> Result<IncomingRequest, Err
         method: &'a str,
         params: &'a RawJson,
     }
+    let principal = row.principal.as_deref().map(Principal::new);
+    let context = RequestContext::new().with_principal(principal);
+    let (params, context) = super::carried::unpack(&row.request.params, policy.as_deref(), context)
+        .map_err(|_| failure("what the call was given can no longer be read"))?;
     let message = Message {
         jsonrpc: "2.0",
         id: row.id.as_str(),
         method: &row.request.method,
-        params: &row.request.params,
+        params: &params,
     };
     let text = serde_json::to_vec(&message).map_err(|_| Error::Internal.to_object())?;
     match ClientMessage::parse(text) {
-        Ok(ClientMessage::Request(request)) => Ok(request),
+        Ok(ClientMessage::Request(request)) => Ok((request, context)),
         Ok(ClientMessage::Notification(_)) => Err(Error::Internal.to_object()),
         Err(rejected) => Err(rejected.error.to_object()),
     }
