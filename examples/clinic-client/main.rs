@@ -1,4 +1,4 @@
-//! Walks through a clinic as a doctor's client: a search, a withheld record, an emergency, de-identified records, receipts.
+//! Walks through a clinic as a doctor's client: a search, a withheld record, an emergency, a de-identified export, receipts.
 //!
 //! ```text
 //! cargo run --example clinic-client                          starts a clinic of its own, with made-up records
@@ -71,5 +71,6 @@ async fn own() -> Result<(), Error> {
     trigger.request();
     serving.await??;
     std::fs::remove_file(&audit)?;
+    std::fs::remove_dir_all(audit.with_extension("exports"))?;
     walked
 }

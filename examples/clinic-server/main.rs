@@ -11,7 +11,7 @@
 //!
 //! HL7's official examples are such a folder: `cargo xtask peers` downloads them to `.cache/fhir/node_modules/hl7.fhir.r4.examples`.
 //! `--patient Patient/1`, once or more, says with whom the doctor works; without it, with all but the last patient of records in memory, and with everybody of
-//! a FHIR server, whose bearer token the environment's `CLINIC_FHIR_TOKEN` holds. `--audit FILE` is where the log of receipts is kept; without it, in a new file of the system's folder for temporary ones. Each person's token and
+//! a FHIR server, whose bearer token the environment's `CLINIC_FHIR_TOKEN` holds. `--audit FILE` is where the log of receipts is kept, and beside it a folder with exports; without it, in a new file of the system's folder for temporary ones. Each person's token and
 //! password are made anew and printed. `clinic-client` walks through it.
 #![forbid(unsafe_code)]
 
@@ -21,7 +21,7 @@ use std::process::ExitCode;
 
 use examples::clinic::page::EmergencyPage;
 use examples::clinic::records::Source;
-use examples::clinic::{Clinic, records, serve};
+use examples::clinic::{Clinic, exports, records, serve};
 use mcp_core::Shutdown;
 use mcp_core::server::RequestContext;
 use mcp_core::transport::{StdioOptions, serve_stdio};
@@ -153,7 +153,8 @@ async fn run(options: Options) -> Result<(), Error> {
         let page = EmergencyPage::new("http://127.0.0.1:0", clinic.people.clone());
         let context = RequestContext::new().with_principal(Some(person.principal()));
         let who = StdioOptions { context, ..StdioOptions::default() };
-        serve_stdio(clinic.server(&page)?, who, shutdown).await?;
+        let exports = exports::local(&clinic.exports)?;
+        serve_stdio(clinic.server(&page, exports)?, who, shutdown).await?;
         return Ok(());
     }
     let listener = TcpListener::bind(&options.http).await?;

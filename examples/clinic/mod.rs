@@ -5,8 +5,10 @@
 //!                                                                   labels, break-glass, audit  ──▶  HTTP or stdio
 //! ```
 //!
-//! `people` are who may ask, `policy` the clinic's rules, `page` where a person confirms an emergency, `walk` a client's walk through it all.
+//! `people` are who may ask, `policy` the clinic's rules, `page` where a person confirms an emergency, `exports` where files are fetched, `walk` a client's walk through it all.
 
+mod exporting;
+pub mod exports;
 pub mod page;
 pub mod people;
 pub mod policy;
@@ -14,7 +16,7 @@ pub mod records;
 pub mod walk;
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,12 +26,15 @@ use mcp_core::Shutdown;
 use mcp_core::server::{Cx, Middleware, Next, Outcome, Server};
 use mcp_ext_healthcare::PatientCompartment;
 use mcp_ext_healthcare::audit::LoggedTrail;
+use mcp_ext_healthcare::bulk::{BulkExport, ExportFolder, Level};
 use mcp_ext_healthcare::deid::SafeHarbor;
-use mcp_ext_healthcare::protocol::Reference;
+use mcp_ext_healthcare::protocol::{Reference, ServerSettings, VERSION};
 use mcp_ext_healthcare::server::{Healthcare, MemoryNonces};
 use mcp_ext_healthcare::smart::SmartPolicy;
 use mcp_ext_healthcare::tools::{fhir_everything, fhir_read, fhir_search};
 use mcp_http::{AuthenticateError, HttpService, ServeOptions};
+use mcp_tasks::Tasks;
+use mcp_tasks::store::MemoryStore;
 use mcp_trust::keys::{Algorithm, SigningKey};
 use mcp_trust::pseudonym::{PseudonymKey, Pseudonymizer};
 use mcp_trust::receipts::LogOptions;
@@ -52,13 +57,15 @@ pub struct Clinic {
     /// Who may ask.
     pub people: People,
     trail: LoggedTrail,
+    /// The folder of exports.
+    pub exports: PathBuf,
     /// With it anybody verifies that a receipt is in the clinic's log.
     pub audit_key: NoteKey,
 }
 
 impl Clinic {
     /// A clinic with these records. Its doctor works with `patients`; without, with all of them but the last one of those that can be listed. `audit` is the
-    /// file of the log of receipts, which is begun if there is none.
+    /// file of the log of receipts, which is begun if there is none; exports are in a folder beside it.
     ///
     /// # Errors
     /// If the file cannot be used, or the system gives no random numbers.
@@ -80,23 +87,26 @@ impl Clinic {
         // A clinic in use has one key for years, and publishes it.
         let key = SigningKey::generate(Algorithm::EdDsa)?;
         let audit_key = NoteKey::new(ORIGIN, key.verifying_key().clone())?;
-        Ok(Self { records, people, trail: trail.signed_by(Arc::new(key)), audit_key })
+        let exports = audit.with_extension("exports");
+        Ok(Self { records, people, trail: trail.signed_by(Arc::new(key)), exports, audit_key })
     }
 
-    /// The server, whose emergency page is at `origin`.
+    /// The server, with its emergency page and the folder of its exports.
     ///
     /// # Errors
     /// If it does not fit together.
-    pub fn server(&self, page: &EmergencyPage) -> Result<Server, Error> {
+    pub fn server(&self, page: &EmergencyPage, exports: ExportFolder) -> Result<Server, Error> {
         let version = self.records.version();
         let types = self.records.types();
         let pseudonyms = Pseudonymizer::new(PseudonymKey::random()?);
         let policy = SmartPolicy::new(version, CareTeam { people: self.people.clone() });
         let compartment = PatientCompartment::new(version);
+        let bulk = BulkExport::new(exports, [Level::Patient]);
         let healthcare = Healthcare::builder(policy, compartment, self.trail.clone())
             .name("clinic-server")
             .records(self.records.clone())
             .definitions(version)
+            .settings(ServerSettings::new(VERSION).with_bulk(bulk.settings()))
             .deid(SafeHarbor::new(version, &pseudonyms))
             .pseudonyms(pseudonyms)
             .break_glass(page.clone(), MemoryNonces::new(), Duration::from_secs(300))
@@ -107,8 +117,11 @@ impl Clinic {
             .layer("clinic.launch", -1, Launch { people: self.people.clone() })
             .tool(fhir_read(types.clone()))
             .tool(fhir_search(types.clone()))
-            .tool(fhir_everything(types))
-            .extension(healthcare);
+            .tool(fhir_everything(types.clone()))
+            .tool(bulk.tool(types))
+            .extension(healthcare)
+            // Tokens and the key for pseudonyms are made anew at each start, so a task of before could not go on.
+            .extension(Tasks::new(MemoryStore::new()));
         Ok(server.build()?)
     }
 }
@@ -140,9 +153,11 @@ pub async fn serve(
     shutdown: Shutdown,
 ) -> Result<(), Error> {
     let origin = format!("http://{}", listener.local_addr()?);
+    let exports = exports::served(&clinic.exports, &origin)?;
     let page = EmergencyPage::new(origin, clinic.people.clone());
+    let files = exports::routes(exports.clone(), clinic.people.clone());
     let people = clinic.people.clone();
-    let service = HttpService::builder(clinic.server(&page)?)
+    let service = HttpService::builder(clinic.server(&page, exports)?)
         .path("/mcp")
         .authenticate(move |head| {
             let header = head.headers.get("authorization").and_then(|header| header.to_str().ok());
@@ -154,7 +169,7 @@ pub async fn serve(
             person.map(|person| Some(person.principal())).ok_or_else(unknown)
         })
         .build();
-    let site = |service| page.routes().fallback_service(service);
+    let site = |service| page.routes().merge(files.clone()).fallback_service(service);
     mcp_http::serve_layered(listener, service, site, shutdown, ServeOptions::default()).await?;
     Ok(())
 }

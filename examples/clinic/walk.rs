@@ -1,4 +1,4 @@
-//! A client's walk through a clinic: what it may see, what is withheld, an emergency, de-identified records, receipts.
+//! A client's walk through a clinic: what it may see, what is withheld, an emergency, a de-identified export, receipts.
 #![allow(clippy::print_stdout)]
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,9 +18,9 @@ use mcp_http::HttpTransport;
 use mcp_trust::receipts::note::NoteKey;
 use serde_json::{Value, json};
 
-use super::ORIGIN;
+use super::{ORIGIN, exporting};
 
-type Error = Box<dyn std::error::Error + Send + Sync>;
+pub(super) type Error = Box<dyn std::error::Error + Send + Sync>;
 
 /// Where the clinic is, and who walks.
 pub struct Visit<'a> {
@@ -47,6 +47,8 @@ pub struct Seen {
     pub emergency: (usize, usize),
     /// How many records were given de-identified, and whether anything of the patient was left in them.
     pub deidentified: (usize, bool),
+    /// How many records were exported de-identified, and whether anything of the patient was left in the files.
+    pub exported: (u64, bool),
     /// How many receipts were shown to be of events in the clinic's log.
     pub receipts: usize,
 }
@@ -120,8 +122,19 @@ pub async fn walk(visit: &Visit<'_>) -> Result<Seen, Error> {
         seen.deidentified.1 |= record["id"] == id || record.get("name").is_some();
     }
 
+    println!("5. Everything of the patient, de-identified, exported as a task:");
+    let name = patient_name(&client, &trusted, visit).await?;
+    let (result, count, text) = exporting::export(visit, &trusted).await?;
+    // Names have more than three letters, so that none is a part of some code.
+    let is_left = |part: &String| part.len() > 3 && text.contains(part.as_str());
+    seen.exported = (count, text.contains(visit.patient) || name.iter().any(is_left));
+    let evidence = Evidence::of(&result)?;
+    let label = evidence.label.ok_or("no label")?;
+    receipts.extend(evidence.receipt);
+    println!("   {count} records, {:?}; what is in them no model has seen", label.phi);
+
     println!(
-        "5. The receipts of all that. The clinic gives the event of each, and shows that it is in its log:"
+        "6. The receipts of all that. The clinic gives the event of each, and shows that it is in its log:"
     );
     receipts.extend(modest.take_receipts());
     receipts.extend(trusted.take_receipts());
@@ -141,6 +154,30 @@ pub async fn walk(visit: &Visit<'_>) -> Result<Seen, Error> {
     println!("   {} of {} verified", seen.receipts, receipts.len());
     client.close().await;
     Ok(seen)
+}
+
+/// What the patient is called, as the host knows it. Afterwards the host asks for de-identified records again.
+async fn patient_name(
+    client: &Client,
+    host: &HealthcareClient,
+    visit: &Visit<'_>,
+) -> Result<Vec<String>, Error> {
+    open(host, visit.patient)?;
+    let read = json!({ "reference": visit.patient });
+    let result = client.call_tool("fhir_read", &read).await?;
+    let mut minimize = Minimize::new();
+    minimize.deid = Some("safe-harbor".to_owned());
+    host.set_minimize(Some(minimize));
+    let mut parts = Vec::new();
+    for record in records(&result) {
+        for name in record["name"].as_array().into_iter().flatten() {
+            let given = name["given"].as_array().into_iter().flatten();
+            parts.extend(
+                given.chain([&name["family"]]).filter_map(Value::as_str).map(str::to_owned),
+            );
+        }
+    }
+    Ok(parts)
 }
 
 /// A host whose model runs on this machine, and that keeps what it is obliged to.
@@ -163,7 +200,7 @@ fn open(host: &HealthcareClient, patient: &str) -> Result<(), Error> {
     Ok(())
 }
 
-fn transport(visit: &Visit<'_>) -> Result<HttpTransport, Error> {
+pub(super) fn transport(visit: &Visit<'_>) -> Result<HttpTransport, Error> {
     let bearer = format!("Bearer {}", visit.token);
     Ok(HttpTransport::builder(visit.url).header("Authorization", bearer).build()?)
 }

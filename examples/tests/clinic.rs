@@ -37,7 +37,8 @@ async fn a_walk_sees_what_it_may() {
         // The patient, four records of his, and whom they refer to.
         emergency: (0, 6),
         deidentified: (1, false),
-        receipts: 6,
+        exported: (16, false),
+        receipts: 8,
     };
     assert_eq!(seen, expected);
     // A wrong password opens nothing.

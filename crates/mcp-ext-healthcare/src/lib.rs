@@ -2,10 +2,12 @@
 //!
 //! `SPEC.md` in this crate is the specification. [`protocol`] has its types, [`server`] and [`client`] the two sides, [`audit`] what
 //! each access leaves, [`consent`] what patients allow, [`deid`] de-identification, [`fhir`] what it knows of FHIR, [`smart`] what a token grants,
-//! [`store`] records in memory, `upstream` those of a FHIR server, [`terminology`] answers of code systems, [`tools`] tools over records,
+//! [`store`] records in memory, `upstream` those of a FHIR server, `bulk` exports as tasks, [`terminology`] answers of code systems, [`tools`] tools over records,
 //! [`provenance`] what a model's part was.
 
 pub mod audit;
+#[cfg(feature = "bulk")]
+pub mod bulk;
 pub mod client;
 mod compartment;
 pub mod consent;

@@ -33,6 +33,15 @@ pub struct Disclosure {
     released: Vec<Released>,
     /// Who else gets the records, by what the operator knows of them.
     egress: Option<ClientSettings>,
+    /// The limits where the records go into files, in place of those of a result.
+    files: Option<FileLimits>,
+}
+
+/// The limits of what goes into files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct FileLimits {
+    pub(crate) records: u64,
+    pub(crate) bytes: u64,
 }
 
 /// A record that may be given, as it may be given.
@@ -77,11 +86,11 @@ enum No {
 
 /// There is no room for more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Full;
+pub(crate) struct Full;
 
 impl Disclosure {
     pub(crate) fn new(call: Arc<Call>) -> Self {
-        Self { call, released: Vec::new(), egress: None }
+        Self { call, released: Vec::new(), egress: None, files: None }
     }
 
     /// Gives only what this one may have, too: somebody to whom the tool sends the records on.
@@ -89,6 +98,34 @@ impl Disclosure {
     pub(crate) fn and_for(mut self, other: &ClientSettings) -> Self {
         self.egress = Some(other.clone());
         self
+    }
+
+    /// Gives records to files and not to the result: other limits, the same checks.
+    #[cfg(feature = "bulk")]
+    #[must_use]
+    pub(crate) fn for_files(mut self, limits: FileLimits) -> Self {
+        self.files = Some(limits);
+        self
+    }
+
+    /// The records that were given since the last time. They count as given.
+    #[cfg(feature = "bulk")]
+    pub(crate) fn drain(&mut self) -> std::vec::Drain<'_, Released> {
+        self.released.drain(..)
+    }
+
+    /// Something that was made of the records as the result, with links beside it.
+    ///
+    /// # Errors
+    /// If it does not serialise.
+    #[cfg(feature = "bulk")]
+    pub(crate) fn linking<T: Serialize>(
+        self,
+        content: &T,
+        links: Vec<mcp_core::protocol::ContentBlock>,
+    ) -> Result<Disclosed, HealthError> {
+        let structured = raw(content)?;
+        Ok(Disclosed { call: self.call, structured, links })
     }
 
     /// Adds a record; `None` if it must not be given. A tool must then go on as if the record did not exist.
@@ -100,7 +137,7 @@ impl Disclosure {
     }
 
     /// Whether a record was added; an error if there is no room for it.
-    pub(super) fn try_add(&mut self, Unreleased(record, by): Unreleased) -> Result<bool, Full> {
+    pub(crate) fn try_add(&mut self, Unreleased(record, by): Unreleased) -> Result<bool, Full> {
         match self.check(&record, by) {
             Ok(released) => {
                 self.released.push(released);
@@ -175,7 +212,7 @@ impl Disclosure {
         }
         let records = self.released.iter().map(Released::json).collect();
         let structured = raw(&Page { records, next_cursor })?;
-        Ok(Disclosed { call: self.call, structured })
+        Ok(Disclosed { call: self.call, structured, links: Vec::new() })
     }
 
     /// Something that was made of the records as the result. The label is that of all records that were added, whatever of
@@ -185,7 +222,7 @@ impl Disclosure {
     /// If it does not serialise.
     pub fn content<T: Serialize>(self, content: &T) -> Result<Disclosed, HealthError> {
         let structured = raw(content)?;
-        Ok(Disclosed { call: self.call, structured })
+        Ok(Disclosed { call: self.call, structured, links: Vec::new() })
     }
 
     fn check(&self, record: &Record, by: Option<Interaction>) -> Result<Released, No> {
@@ -264,6 +301,17 @@ impl Disclosure {
         let limits = &self.call.shared.limits;
         let most = limits.max_resources.min(self.call.minimize.max_resources.unwrap_or(u64::MAX));
         let mut state = self.call.state();
+        if let Some(files) = self.files {
+            let bytes = u64::try_from(json.get().len()).unwrap_or(u64::MAX).saturating_add(1);
+            let total = state.bytes.saturating_add(bytes);
+            let most = files.records.min(self.call.minimize.max_resources.unwrap_or(u64::MAX));
+            if state.given >= most || total > files.bytes {
+                return Err(No::Limit);
+            }
+            state.given += 1;
+            state.bytes = total;
+            return Ok(());
+        }
         // It goes out twice: as structured content, and as text for clients that read only that.
         let text = serde_json::to_string(json.get()).map_or(usize::MAX, |text| text.len());
         let bytes = u64::try_from(json.get().len().saturating_add(text)).unwrap_or(u64::MAX);
@@ -392,11 +440,13 @@ fn exceeds(label: &Label, most: &Label) -> bool {
 pub struct Disclosed {
     call: Arc<Call>,
     structured: RawJson,
+    links: Vec<mcp_core::protocol::ContentBlock>,
 }
 
 impl IntoResult<kind::Tool> for Disclosed {
     fn into_outcome(self) -> Result<Outcome, HandlerError> {
-        let result = CallToolResult::structured(&self.structured)?;
+        let mut result = CallToolResult::structured(&self.structured)?;
+        result.content.extend(self.links);
         let outcome = Outcome::complete(result)?;
         self.call.state().returned = Some(Digest::of(outcome.body().as_bytes()));
         Ok(outcome)

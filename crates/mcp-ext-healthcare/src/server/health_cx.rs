@@ -243,7 +243,7 @@ impl HealthCx {
 
     /// Searches for what scopes allow, if the source understands how they restrict it; otherwise, or if it was `plain` the last time, for
     /// what was asked for. Says whether it was the latter.
-    pub(super) async fn searched(
+    pub(crate) async fn searched(
         &self,
         search: &Search,
         plain: bool,

@@ -10,7 +10,7 @@ use mcp_trust::digest::Digest;
 
 use super::break_glass::{BreakGlass, Refused};
 use super::health_cx::{Call, HealthCx, NO_CONSENTS, State};
-use super::policy::{Access, CallDecision, LaunchContext};
+use super::policy::{Access, CallDecision, LaunchContext, Permitted};
 use super::settle::{Settled, denied, settle};
 use super::{Healthcare, Shared, Undeclared, readings, stamp};
 use crate::audit::{AuditEvent, AuditOutcome, instant};
@@ -46,6 +46,20 @@ impl Middleware for Guard {
     }
 }
 
+/// Notes what a call was permitted, where it can become a task.
+pub(super) struct Permitting;
+
+#[async_trait]
+impl Middleware for Permitting {
+    async fn request(&self, cx: Cx, next: Next) -> Result<Outcome, Error> {
+        if cx.server().tool_value::<ToolMetadata>(&cx.request().name()?).is_none() {
+            return next.run(cx).await;
+        }
+        let launch = cx.transport_value().or_else(|| cx.call_value::<LaunchContext>()).cloned();
+        next.run(cx.with_value(Permitted { launch })).await
+    }
+}
+
 /// Decides whether a call may begin, gives it its way to records, and sends nothing before the access is recorded.
 pub(super) struct HealthLayer {
     pub(super) shared: Arc<Shared>,
@@ -63,12 +77,22 @@ impl Middleware for HealthLayer {
             Err(missing @ Error::MissingRequiredClientCapability { .. }) => (None, Some(missing)),
             Err(refused) => return Err(refused),
         };
+        // Of a task, what was kept with it. One that kept nothing is denied: what its caller may have is not known any more.
+        let permitted = cx.transport_value::<Permitted>().or_else(|| cx.call_value::<Permitted>());
+        let is_unknown = permitted.is_none();
+        if is_unknown {
+            tracing::error!(
+                tool,
+                "a tool that touches records is a task and does not carry `Permitted`"
+            );
+        }
+        let launch = permitted.and_then(|permitted| permitted.launch.clone());
         let access = Access {
             principal: cx.principal().cloned(),
             tool,
             purpose: cx.request_meta::<PurposeKey>()?,
             context: cx.request_meta::<ContextKey>()?,
-            launch: cx.transport_value().or_else(|| cx.call_value::<LaunchContext>()).cloned(),
+            launch: launch.or_else(|| cx.call_value::<LaunchContext>().cloned()),
             broken_glass: false,
             client,
             metadata: Arc::clone(&metadata),
@@ -101,6 +125,9 @@ impl Middleware for HealthLayer {
         // This opens the round, too: the state of a question is read from here on.
         let misfit = cx.check_tool_call()?;
         let mut begins = may_begin(&call);
+        if is_unknown {
+            begins = Err(No { code: DenialCode::ScopeInsufficient, offer: false });
+        }
         let mut consents = Ok(());
         if begins.is_ok() && misfit.is_none() {
             consents = call.consult(call.access.patient().cloned()).await;

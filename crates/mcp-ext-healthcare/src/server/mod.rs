@@ -24,12 +24,15 @@ mod writing;
 
 pub use break_glass::{Attestation, BreakGlassPage, MAX_TTL, MemoryNonces, Nonces};
 pub use builder::{Existence, HealthcareBuildError, HealthcareBuilder, Undeclared};
+#[cfg(feature = "bulk")]
+pub(crate) use disclosure::FileLimits;
 pub(crate) use disclosure::is_fit;
 pub use disclosure::{Disclosed, Disclosure, Released};
 pub use health_cx::{HealthCx, HealthError, Unreleased};
 pub use operations::{Input, Operation, OperationError, Operations, Parameter, input_text};
 pub use policy::{
-    Access, AccessPolicy, CallDecision, Interaction, LaunchContext, RecordDecision, Restriction,
+    Access, AccessPolicy, CallDecision, Interaction, LaunchContext, Permitted, RecordDecision,
+    Restriction,
 };
 pub use records::{Found, Records, Search, SourceError};
 pub use seams::{Compartment, Definitions, Deidentify, NoDefinitions, Patients};
@@ -148,6 +151,12 @@ impl Healthcare {
     /// The order of that layer.
     pub const ORDER: i32 = 1000;
 
+    /// The layer that notes what a call is permitted ([`Permitted`]), for when it becomes a task.
+    pub const PERMITTED: &'static str = "healthcare.permitted";
+
+    /// The order of that layer, just outside of the tasks extension's.
+    pub const PERMITTED_ORDER: i32 = 499;
+
     /// The outermost layer, which sees that nothing was changed further in.
     pub const GUARD: &'static str = "healthcare.guard";
 
@@ -217,6 +226,7 @@ impl ServerExtension for Healthcare {
             methods::audit_get(Arc::clone(&shared), (*proof).clone(), cx, params)
         });
         to.around_call(Self::GUARD, i32::MIN, layer::Guard);
+        to.around_call(Self::PERMITTED, Self::PERMITTED_ORDER, layer::Permitting);
         let layer = layer::HealthLayer { shared: Arc::clone(&self.shared) };
         to.around_call(Self::LAYER, Self::ORDER, layer);
     }

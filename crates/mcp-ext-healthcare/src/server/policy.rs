@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use mcp_core::Principal;
+use serde::{Deserialize, Serialize};
 
 use crate::protocol::{
     ClientSettings, Context, DenialCode, Label, Purpose, Reference, ToolMetadata, Withheld,
@@ -14,7 +15,7 @@ use crate::record::Record;
 /// The transport gives it to each request
 /// ([`RequestContext::with_value`](mcp_core::server::RequestContext::with_value)), or a layer of the server does that is further out than
 /// [`Healthcare::ORDER`](crate::server::Healthcare::ORDER) ([`Cx::with_value`](mcp_core::server::Cx::with_value)). If both do, the transport's counts.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LaunchContext {
     /// The patient.
     pub patient: Option<Reference>,
@@ -24,6 +25,21 @@ pub struct LaunchContext {
     pub fhir_context: Vec<Reference>,
     /// The token's scopes.
     pub scopes: Vec<String>,
+}
+
+/// What a call was permitted when it came. A task runs without its caller, so a tool that touches records and becomes a task
+/// carries it: `TaskPolicy::required().carry::<Permitted>(Permitted::NAME)`. A run without it is denied, since nobody
+/// could say any more for whom the token was.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Permitted {
+    /// What the token was issued for.
+    pub launch: Option<LaunchContext>,
+}
+
+impl Permitted {
+    /// The name under which a task keeps it.
+    pub const NAME: &'static str = "dev.mcp-ext/healthcare.permitted";
 }
 
 /// Everything that is known of one call when it is decided on. What the client said of itself is claims.
