@@ -31,7 +31,7 @@ use mcp_ext_healthcare::deid::SafeHarbor;
 use mcp_ext_healthcare::protocol::{Reference, ServerSettings, VERSION};
 use mcp_ext_healthcare::server::{Healthcare, MemoryNonces};
 use mcp_ext_healthcare::smart::SmartPolicy;
-use mcp_ext_healthcare::tools::{fhir_everything, fhir_read, fhir_search};
+use mcp_ext_healthcare::tools::{fhir_everything, fhir_read, fhir_search, ips_summary};
 use mcp_http::{AuthenticateError, HttpService, ServeOptions};
 use mcp_tasks::Tasks;
 use mcp_tasks::store::MemoryStore;
@@ -118,6 +118,7 @@ impl Clinic {
             .tool(fhir_read(types.clone()))
             .tool(fhir_search(types.clone()))
             .tool(fhir_everything(types.clone()))
+            .tool(ips_summary(version))
             .tool(bulk.tool(types))
             .extension(healthcare)
             // Tokens and the key for pseudonyms are made anew at each start, so a task of before could not go on.

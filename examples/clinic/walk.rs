@@ -43,6 +43,8 @@ pub struct Visit<'a> {
 pub struct Seen {
     /// How many conditions a client is given that may have normal data, and how many one that may have restricted data.
     pub conditions: (usize, usize),
+    /// How many sections the patient's summary has, and how many of them have entries.
+    pub summary: (usize, usize),
     /// How many records of the other patient were given before and after the doctor said that it is an emergency.
     pub emergency: (usize, usize),
     /// How many records were given de-identified, and whether anything of the patient was left in them.
@@ -89,6 +91,10 @@ pub async fn walk(visit: &Visit<'_>) -> Result<Seen, Error> {
     let client = connect(visit, &trusted)?;
     seen.conditions.1 = records(&client.call_tool("fhir_search", &search).await?).len();
     println!("   {} and {}", seen.conditions.0, seen.conditions.1);
+
+    println!("   Its summary:");
+    let summary = client.call_tool("ips_summary", &json!({})).await?;
+    seen.summary = sections(&summary);
 
     println!("3. The record of {}, whom this doctor does not work with:", visit.other);
     open(&trusted, visit.other)?;
@@ -257,6 +263,22 @@ fn records(result: &CallToolResult) -> Vec<Value> {
         _ => None,
     });
     records.unwrap_or_default()
+}
+
+/// Shows the sections of a summary, and says how many there are and how many have entries.
+fn sections(result: &CallToolResult) -> (usize, usize) {
+    let structured = result.structured_content.as_ref().and_then(|raw| raw.parse::<Value>().ok());
+    let document =
+        structured.map(|mut structured| structured["document"].take()).unwrap_or_default();
+    let sections = document["entry"][0]["resource"]["section"].as_array();
+    let mut counts = (0, 0);
+    for section in sections.into_iter().flatten() {
+        let entries = section["entry"].as_array().map_or(0, Vec::len);
+        println!("   {}: {entries}", section["title"].as_str().unwrap_or_default());
+        counts.0 += 1;
+        counts.1 += usize::from(entries > 0);
+    }
+    counts
 }
 
 /// An observation in one line.

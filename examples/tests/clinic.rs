@@ -34,11 +34,12 @@ async fn a_walk_sees_what_it_may() {
     let seen = walk(&visit).await.unwrap();
     let expected = Seen {
         conditions: (2, 3),
+        summary: (6, 6),
         // The patient, four records of his, and whom they refer to.
         emergency: (0, 6),
         deidentified: (1, false),
         exported: (16, false),
-        receipts: 8,
+        receipts: 9,
     };
     assert_eq!(seen, expected);
     // A wrong password opens nothing.
