@@ -12,6 +12,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// The file without which an export is not finished, and not fetched.
 const MANIFEST: &str = "manifest.json";
+/// How long nothing has to come of an export before it counts as given up.
+const UNFINISHED: Duration = Duration::from_secs(60 * 60);
 /// How long the name of an export is.
 const ID: usize = 32;
 
@@ -50,7 +52,7 @@ impl ExportFolder {
         Ok(Self { root, base, kept: Duration::from_secs(24 * 60 * 60) })
     }
 
-    /// Sets how long an export is kept after its end: a day, without. What was given up is kept as long. What is over is removed when the next export
+    /// Sets how long an export is kept after its end: a day, without. What was given up is kept as long, and an hour at least. What is over is removed when the next export
     /// begins, and by [`sweep`](Self::sweep).
     #[must_use]
     pub fn kept(mut self, time: Duration) -> Self {
@@ -97,7 +99,9 @@ impl ExportFolder {
                 Some(manifest) => seconds(now) >= manifest.expires,
                 None => {
                     let changed = entry.metadata().await?.modified()?;
-                    now.duration_since(changed).unwrap_or_default() >= self.kept
+                    // One that is still written to is not given up.
+                    let idle = now.duration_since(changed).unwrap_or_default();
+                    idle >= self.kept.max(UNFINISHED)
                 }
             };
             if is_over {

@@ -107,6 +107,9 @@ async fn files_are_for_whose_call_it_was() {
     // What is over is gone, and cannot be fetched before that.
     let over = folder.clone().kept(std::time::Duration::ZERO);
     assert_eq!(over.sweep().await.unwrap(), 0, "it is kept for as long as was said then");
+    // One that goes on is left alone, however short they are kept.
+    std::fs::create_dir(world.files.path().join("u".repeat(32))).unwrap();
+    assert_eq!(over.sweep().await.unwrap(), 0);
     let manifest = world.files.path().join(export).join("manifest.json");
     let mut ended: Value = serde_json::from_slice(&std::fs::read(&manifest).unwrap()).unwrap();
     ended["expires"] = json!(1);

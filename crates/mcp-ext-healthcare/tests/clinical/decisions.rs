@@ -95,6 +95,9 @@ fn watch() -> Value {
     json!({ "server": "cds", "service": "watch", "hook": "patient-view" })
 }
 
+/// What a service answers.
+type Replying = Arc<dyn Fn() -> Reply + Send + Sync>;
+
 /// The bodies of what was posted.
 fn posted(fake: &Fake) -> Vec<(Asked, Value)> {
     let posted = fake.asked().into_iter().filter(|asked| asked.method == "POST");
@@ -206,14 +209,12 @@ async fn answers_that_are_none_are_named_and_not_shown() {
         (|| Reply::Drip, "took too long"),
         (|| Reply::Silence, "took too long"),
     ];
-    let mut all: Vec<(Arc<dyn Fn() -> Reply + Send + Sync>, &str)> = vec![
+    let mut all: Vec<(Replying, &str)> = vec![
         (Arc::new(bad), "cannot be read"),
         (Arc::new(none), "cannot be read"),
         (Arc::new(half), "cannot be read"),
     ];
-    all.extend(
-        plain.map(|(reply, word)| (Arc::new(reply) as Arc<dyn Fn() -> Reply + Send + Sync>, word)),
-    );
+    all.extend(plain.map(|(reply, word)| (Arc::new(reply) as Replying, word)));
     for (reply, word) in all {
         let fake = service(move |_| reply()).await;
         let clinic = clinic(&fake, bound());
