@@ -7,7 +7,6 @@
 //!
 //! `people` are who may ask, `policy` the clinic's rules, `page` where a person confirms an emergency, `exports` where files are fetched, `walk` a client's walk through it all.
 
-mod exporting;
 pub mod exports;
 pub mod page;
 pub mod people;

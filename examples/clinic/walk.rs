@@ -1,6 +1,8 @@
 //! A client's walk through a clinic: what it may see, what is withheld, an emergency, a de-identified export, receipts.
 #![allow(clippy::print_stdout)]
 
+mod export;
+
 use std::sync::{Arc, Mutex, PoisonError};
 
 use http_body_util::{BodyExt, Full};
@@ -18,9 +20,9 @@ use mcp_http::HttpTransport;
 use mcp_trust::receipts::note::NoteKey;
 use serde_json::{Value, json};
 
-use super::{ORIGIN, exporting};
+use super::ORIGIN;
 
-pub(super) type Error = Box<dyn std::error::Error + Send + Sync>;
+type Error = Box<dyn std::error::Error + Send + Sync>;
 
 /// Where the clinic is, and who walks.
 pub struct Visit<'a> {
@@ -116,9 +118,7 @@ pub async fn walk(visit: &Visit<'_>) -> Result<Seen, Error> {
 
     println!("4. De-identified, as a model elsewhere may have it:");
     open(&trusted, visit.patient)?;
-    let mut minimize = Minimize::new();
-    minimize.deid = Some("safe-harbor".to_owned());
-    trusted.set_minimize(Some(minimize));
+    deidentify(&trusted);
     let patient = json!({ "resourceType": "Patient" });
     let result = client.call_tool("fhir_search", &patient).await?;
     let id = visit.patient.rsplit('/').next().unwrap_or_default();
@@ -129,8 +129,10 @@ pub async fn walk(visit: &Visit<'_>) -> Result<Seen, Error> {
     }
 
     println!("5. Everything of the patient, de-identified, exported as a task:");
-    let name = patient_name(&client, &trusted, visit).await?;
-    let (result, count, text) = exporting::export(visit, &trusted).await?;
+    open(&trusted, visit.patient)?;
+    let name = patient_name(&client, visit).await?;
+    deidentify(&trusted);
+    let (result, count, text) = export::export(visit, &trusted).await?;
     // Names have more than three letters, so that none is a part of some code.
     let is_left = |part: &String| part.len() > 3 && text.contains(part.as_str());
     seen.exported = (count, text.contains(visit.patient) || name.iter().any(is_left));
@@ -162,18 +164,17 @@ pub async fn walk(visit: &Visit<'_>) -> Result<Seen, Error> {
     Ok(seen)
 }
 
-/// What the patient is called, as the host knows it. Afterwards the host asks for de-identified records again.
-async fn patient_name(
-    client: &Client,
-    host: &HealthcareClient,
-    visit: &Visit<'_>,
-) -> Result<Vec<String>, Error> {
-    open(host, visit.patient)?;
-    let read = json!({ "reference": visit.patient });
-    let result = client.call_tool("fhir_read", &read).await?;
+/// Lets the host ask for de-identified records.
+fn deidentify(host: &HealthcareClient) {
     let mut minimize = Minimize::new();
     minimize.deid = Some("safe-harbor".to_owned());
     host.set_minimize(Some(minimize));
+}
+
+/// What the patient is called, as the host knows it.
+async fn patient_name(client: &Client, visit: &Visit<'_>) -> Result<Vec<String>, Error> {
+    let read = json!({ "reference": visit.patient });
+    let result = client.call_tool("fhir_read", &read).await?;
     let mut parts = Vec::new();
     for record in records(&result) {
         for name in record["name"].as_array().into_iter().flatten() {
@@ -206,7 +207,7 @@ fn open(host: &HealthcareClient, patient: &str) -> Result<(), Error> {
     Ok(())
 }
 
-pub(super) fn transport(visit: &Visit<'_>) -> Result<HttpTransport, Error> {
+fn transport(visit: &Visit<'_>) -> Result<HttpTransport, Error> {
     let bearer = format!("Bearer {}", visit.token);
     Ok(HttpTransport::builder(visit.url).header("Authorization", bearer).build()?)
 }

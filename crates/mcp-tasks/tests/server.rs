@@ -7,7 +7,6 @@
     reason = "tests fail by panicking"
 )]
 
-use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -19,7 +18,7 @@ use mcp_core::server::{
 use mcp_core::{Error, Shutdown, ShutdownTrigger};
 use mcp_tasks::store::{ManualClock, MemoryStore, TaskStore};
 use mcp_tasks::{TaskPolicy, TaskTool, Tasks};
-use mcp_testkit::{ExtensionSuite, Message, RawClient, call_tool, request};
+use mcp_testkit::{ExtensionSuite, Message, RawClient, call_tool, eventually, request};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -198,18 +197,6 @@ impl Running {
         let ack = answer.assert_result_type("complete").as_object().unwrap().clone();
         assert!(ack.keys().all(|key| key == "resultType" || key == "_meta"), "{ack:?}");
     }
-}
-
-async fn eventually<T, F: Future<Output = Option<T>>>(mut look: impl FnMut() -> F) -> T {
-    let looking = async {
-        loop {
-            if let Some(found) = look().await {
-                return found;
-            }
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(30), looking).await.expect("not within 30 s")
 }
 
 fn declared(message: Message) -> Message {

@@ -7,7 +7,6 @@
 )]
 
 use std::collections::BTreeMap;
-use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -20,7 +19,7 @@ use mcp_tasks::store::{
     Created, Ended, Hold, Hub, MemoryStore, NewTask, StoreError, TaskId, TaskRow, TaskStore, Wanted,
 };
 use mcp_tasks::{TaskPolicy, TaskTool, Tasks};
-use mcp_testkit::{LineClient, Message, RawClient, call_tool, notification, request};
+use mcp_testkit::{LineClient, Message, RawClient, call_tool, eventually, notification, request};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -119,18 +118,6 @@ async fn until(client: &RawClient, id: &str, fits: impl Fn(&Value) -> bool) -> V
 
 async fn with_status(client: &RawClient, id: &str, status: &str) -> Value {
     until(client, id, |task| task["status"] == status).await
-}
-
-async fn eventually<T, F: Future<Output = Option<T>>>(mut look: impl FnMut() -> F) -> T {
-    let looking = async {
-        loop {
-            if let Some(found) = look().await {
-                return found;
-            }
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(30), looking).await.expect("not within 30 s")
 }
 
 fn update(id: &str, answers: Value) -> Message {

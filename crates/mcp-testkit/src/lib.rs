@@ -45,6 +45,7 @@
 
 mod answer;
 mod client_suite;
+mod eventually;
 mod fail;
 mod fake_server;
 mod faults;
@@ -62,6 +63,7 @@ mod wire;
 
 pub use answer::Answer;
 pub use client_suite::ClientExtensionSuite;
+pub use eventually::eventually;
 pub use fake_server::FakeServer;
 pub use faults::{Fault, FaultHandle, Faulty};
 pub use http::{HttpConnection, HttpError, HttpHead, HttpRequest, HttpResponse, SseEvent};

@@ -1,7 +1,7 @@
 //! Where the files of exports are.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use mcp_core::Principal;
@@ -14,8 +14,6 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 const MANIFEST: &str = "manifest.json";
 /// How long nothing has to come of an export before it counts as given up.
 const UNFINISHED: Duration = Duration::from_secs(60 * 60);
-/// How long the name of an export is.
-const ID: usize = 32;
 
 /// A folder with exports, each in a folder of its own whose name nobody guesses.
 ///
@@ -124,17 +122,9 @@ impl ExportFolder {
     }
 }
 
-/// A name that nobody guesses. `None` if the system gives no random numbers.
-pub(super) fn random_id() -> Option<String> {
-    use base64::Engine;
-    let mut id = [0_u8; ID / 4 * 3];
-    getrandom::fill(&mut id).ok()?;
-    Some(base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(id))
-}
-
+/// Whether a name has the form of an export's: a UUID, of 122 random bits.
 fn is_id(name: &str) -> bool {
-    let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
-    name.len() == ID && name.bytes().all(fits)
+    name.len() == 36 && name.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-')
 }
 
 fn seconds(time: SystemTime) -> u64 {
@@ -191,11 +181,6 @@ impl Export {
             }
         };
         digest.await.is_ok_and(|digest| digest == stored.digest)
-    }
-
-    /// Forgets a file of the export's own.
-    pub(super) async fn forget(&self, name: &str) {
-        let _ = fs::remove_file(self.path.join(name)).await;
     }
 
     /// Lets the export be fetched.
@@ -263,10 +248,6 @@ impl Drop for Partial {
     fn drop(&mut self) {
         // What was renamed is not there any more under this name.
         self.file = None;
-        remove(&self.path);
+        let _ = std::fs::remove_file(&self.path);
     }
-}
-
-fn remove(path: &Path) {
-    let _ = std::fs::remove_file(path);
 }

@@ -9,10 +9,11 @@ use mcp_core::server::{Cx, HandlerError};
 use mcp_trust::label::Join;
 use serde::{Deserialize, Serialize};
 
-use super::folder::{Export, Partial, Stored, random_id};
+use super::folder::{Export, Partial, Stored};
 use super::tool::{Asked, BulkExport, Level};
 use crate::audit::instant;
 use crate::protocol::{DenialCode, Label, Reference, Withheld};
+use crate::provenance::uuid;
 use crate::record::Record;
 use crate::server::{
     Disclosed, Disclosure, HealthCx, HealthError, Interaction, Patients, Search, Unreleased,
@@ -98,7 +99,7 @@ pub(super) async fn export(
     let began: Began = cx
         .once("export", async {
             let at = instant((health.call.shared.now)());
-            let id = random_id().ok_or_else(|| health.tell("No name could be made."))?;
+            let id = uuid().ok_or_else(|| health.tell("No name could be made."))?;
             Ok::<_, HealthError>(Began { id, at, key: key.clone() })
         })
         .await?;
@@ -151,9 +152,7 @@ pub(super) async fn export(
         }
     }
     cx.progress(total, total, "done");
-    for kind in &types {
-        folder.forget(&trace_name(kind)).await;
-    }
+    // The traces stay until the export is swept: the task's end is not kept yet, and a run that comes after all needs them.
     let expires = SystemTime::now() + bulk.folder.time_kept();
     let principal = health.call.access.principal.as_ref();
     let finished = folder.finish(principal, expires).await;
@@ -213,7 +212,7 @@ async fn whose(bulk: &BulkExport, health: &HealthCx, asked: &Asked) -> Result<Wh
         let state = health.call.state();
         (state.given, state.bytes)
     };
-    let mut disclosure = health.disclosure().for_files(bulk.limits);
+    let mut disclosure = health.disclosure().for_files(bulk.limits.clone());
     let record = found.0.clone();
     if disclosure.add(found).is_none() {
         return Err(none());
@@ -266,7 +265,7 @@ impl Job<'_> {
             let state = call.state();
             (state.records.clone(), state.patients.clone())
         };
-        let mut disclosure = health.disclosure().for_files(self.bulk.limits);
+        let mut disclosure = health.disclosure().for_files(self.bulk.limits.clone());
         let mut file = None;
         let mut count = 0;
         let mut search = Search::new(kind);

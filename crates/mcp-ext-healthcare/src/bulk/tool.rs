@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use super::folder::ExportFolder;
 use super::run::export;
-use crate::protocol::{BulkSettings, ToolMetadata};
-use crate::server::{FileLimits, HealthCx, Permitted, RecordTool};
+use crate::protocol::{BulkSettings, LimitSettings, ToolMetadata};
+use crate::server::{HealthCx, Permitted, RecordTool};
 
 /// Whose records an export holds, as FHIR's Bulk Data Access has it. Where a call has a patient open, all of them hold this patient's alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -53,7 +53,7 @@ pub(super) struct Asked {
 ///
 /// A call of it is always a task; a client without the tasks extension is answered `-32021` (BLK-1). What the call was permitted is kept with the
 /// task ([`Permitted`]), so that it exports no more than a read of then would have given. A task that is run again, after its
-/// process died, goes on with the type that it was at.
+/// worker is gone, goes on with the type that it was at.
 ///
 /// ```
 /// use mcp_ext_healthcare::bulk::{BulkExport, ExportFolder, Level};
@@ -73,21 +73,21 @@ pub(super) struct Asked {
 pub struct BulkExport {
     pub(super) folder: ExportFolder,
     pub(super) levels: Vec<Level>,
-    pub(super) limits: FileLimits,
+    pub(super) limits: LimitSettings,
 }
 
 impl BulkExport {
     /// Exports of these levels, of up to 100,000 records and 1 GiB.
     pub fn new(folder: ExportFolder, levels: impl IntoIterator<Item = Level>) -> Self {
-        let limits = FileLimits { records: 100_000, bytes: 1 << 30 };
+        let limits = LimitSettings::new(100_000_u64, 1_u64 << 30);
         Self { folder, levels: levels.into_iter().collect(), limits }
     }
 
     /// Sets how many records and bytes one export holds at the most. A larger one is denied (`result_too_large`), since a part would mislead;
     /// one that its client asked to hold fewer records is cut, and says so.
     #[must_use]
-    pub fn limits(mut self, records: u64, bytes: u64) -> Self {
-        self.limits = FileLimits { records, bytes };
+    pub fn limits(mut self, limits: LimitSettings) -> Self {
+        self.limits = limits;
         self
     }
 

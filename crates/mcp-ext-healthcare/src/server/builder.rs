@@ -198,7 +198,7 @@ impl HealthcareBuilder {
         self
     }
 
-    /// Sets what the server declares of what this crate does not decide: `fhir`, `scopes`, `terminology`. What the other
+    /// Sets what the server declares of what this crate does not decide: `fhir`, `scopes`, `bulk`, `terminology`. What the other
     /// members say is overwritten by what the parts of this builder do.
     #[must_use]
     pub fn settings(mut self, settings: ServerSettings) -> Self {

@@ -19,8 +19,8 @@ use super::health_cx::{Call, HealthError, Unreleased, raw};
 use super::policy::{Interaction, RecordDecision};
 use super::seams::{Deidentify, Patients};
 use crate::protocol::{
-    Citation, ClientSettings, FreeText, Granularity, Label, LabelKey, Obligation, Phi, Reference,
-    Withheld, purposes,
+    Citation, ClientSettings, FreeText, Granularity, Label, LabelKey, LimitSettings, Obligation,
+    Phi, Reference, Withheld, purposes,
 };
 use crate::record::Record;
 
@@ -34,14 +34,7 @@ pub struct Disclosure {
     /// Who else gets the records, by what the operator knows of them.
     egress: Option<ClientSettings>,
     /// The limits where the records go into files, in place of those of a result.
-    files: Option<FileLimits>,
-}
-
-/// The limits of what goes into files.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct FileLimits {
-    pub(crate) records: u64,
-    pub(crate) bytes: u64,
+    files: Option<LimitSettings>,
 }
 
 /// A record that may be given, as it may be given.
@@ -103,7 +96,7 @@ impl Disclosure {
     /// Gives records to files and not to the result: other limits, the same checks.
     #[cfg(feature = "bulk")]
     #[must_use]
-    pub(crate) fn for_files(mut self, limits: FileLimits) -> Self {
+    pub(crate) fn for_files(mut self, limits: LimitSettings) -> Self {
         self.files = Some(limits);
         self
     }
@@ -298,25 +291,21 @@ impl Disclosure {
     }
 
     fn take_room(&self, json: &RawJson) -> Result<(), No> {
-        let limits = &self.call.shared.limits;
+        let mut size = json.get().len();
+        let (limits, frame) = match &self.files {
+            // In a line of its own.
+            Some(limits) => (limits, 1),
+            None => {
+                // It goes out twice: as structured content, and as text for clients that read only that.
+                let text = serde_json::to_string(json.get()).map_or(usize::MAX, |text| text.len());
+                size = size.saturating_add(text);
+                (&self.call.shared.limits, FRAME)
+            }
+        };
         let most = limits.max_resources.min(self.call.minimize.max_resources.unwrap_or(u64::MAX));
         let mut state = self.call.state();
-        if let Some(files) = self.files {
-            let bytes = u64::try_from(json.get().len()).unwrap_or(u64::MAX).saturating_add(1);
-            let total = state.bytes.saturating_add(bytes);
-            let most = files.records.min(self.call.minimize.max_resources.unwrap_or(u64::MAX));
-            if state.given >= most || total > files.bytes {
-                return Err(No::Limit);
-            }
-            state.given += 1;
-            state.bytes = total;
-            return Ok(());
-        }
-        // It goes out twice: as structured content, and as text for clients that read only that.
-        let text = serde_json::to_string(json.get()).map_or(usize::MAX, |text| text.len());
-        let bytes = u64::try_from(json.get().len().saturating_add(text)).unwrap_or(u64::MAX);
-        let total = state.bytes.saturating_add(bytes);
-        if state.given >= most || total.saturating_add(FRAME) > limits.max_bytes {
+        let total = state.bytes.saturating_add(u64::try_from(size).unwrap_or(u64::MAX));
+        if state.given >= most || total.saturating_add(frame) > limits.max_bytes {
             return Err(No::Limit);
         }
         state.given += 1;

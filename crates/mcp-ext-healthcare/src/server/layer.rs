@@ -124,10 +124,10 @@ impl Middleware for HealthLayer {
         let mut call = call;
         // This opens the round, too: the state of a question is read from here on.
         let misfit = cx.check_tool_call()?;
-        let mut begins = may_begin(&call);
-        if is_unknown {
-            begins = Err(No { code: DenialCode::ScopeInsufficient, offer: false });
-        }
+        let mut begins = match is_unknown {
+            true => Err(No { code: DenialCode::ScopeInsufficient, offer: false }),
+            false => may_begin(&call),
+        };
         let mut consents = Ok(());
         if begins.is_ok() && misfit.is_none() {
             consents = call.consult(call.access.patient().cloned()).await;

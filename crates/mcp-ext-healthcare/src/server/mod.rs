@@ -24,8 +24,6 @@ mod writing;
 
 pub use break_glass::{Attestation, BreakGlassPage, MAX_TTL, MemoryNonces, Nonces};
 pub use builder::{Existence, HealthcareBuildError, HealthcareBuilder, Undeclared};
-#[cfg(feature = "bulk")]
-pub(crate) use disclosure::FileLimits;
 pub(crate) use disclosure::is_fit;
 pub use disclosure::{Disclosed, Disclosure, Released};
 pub use health_cx::{HealthCx, HealthError, Unreleased};

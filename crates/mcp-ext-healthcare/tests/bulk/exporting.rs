@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use mcp_core::Principal;
+use mcp_ext_healthcare::protocol::LimitSettings;
 use mcp_trust::digest::Digest;
 use serde_json::{Value, json};
 
@@ -88,12 +89,13 @@ async fn files_are_for_whose_call_it_was() {
         (Some(Principal::new("doctor:other")), path.to_owned()),
         (Some(doctor.clone()), format!("{export}/Observation.ndjson")),
         (Some(doctor.clone()), format!("{export}/manifest.json")),
+        (Some(doctor.clone()), format!("{export}/Patient.trace")),
         (Some(doctor.clone()), format!("{export}/../secret.ndjson")),
         (Some(doctor.clone()), format!("{export}/../{path}")),
         (Some(doctor.clone()), "../secret.ndjson".to_owned()),
         (Some(doctor.clone()), "secret.ndjson".to_owned()),
         (Some(doctor.clone()), String::new()),
-        (Some(doctor.clone()), format!("{}/Patient.ndjson", "a".repeat(32))),
+        (Some(doctor.clone()), format!("{}/Patient.ndjson", "a".repeat(36))),
     ] {
         assert!(folder.file(who.as_ref(), &path).await.is_none(), "{path}");
     }
@@ -108,7 +110,7 @@ async fn files_are_for_whose_call_it_was() {
     let over = folder.clone().kept(std::time::Duration::ZERO);
     assert_eq!(over.sweep().await.unwrap(), 0, "it is kept for as long as was said then");
     // One that goes on is left alone, however short they are kept.
-    std::fs::create_dir(world.files.path().join("u".repeat(32))).unwrap();
+    std::fs::create_dir(world.files.path().join("a".repeat(36))).unwrap();
     assert_eq!(over.sweep().await.unwrap(), 0);
     let manifest = world.files.path().join(export).join("manifest.json");
     let mut ended: Value = serde_json::from_slice(&std::fs::read(&manifest).unwrap()).unwrap();
@@ -172,7 +174,7 @@ async fn de_identified_exports_name_nobody() {
         if file.extension().is_some_and(|kind| kind == "ndjson") {
             assert!(!text.contains("Zanzibar") && !text.contains("anna"), "{file:?}");
         }
-        assert!(file.extension().is_none_or(|kind| kind != "trace" && kind != "part"));
+        assert!(file.extension().is_none_or(|kind| kind != "part"));
     }
     hospital.stop().await;
 }
@@ -180,7 +182,7 @@ async fn de_identified_exports_name_nobody() {
 #[tokio::test]
 async fn limits_cut_or_deny() {
     let mut world = World::new();
-    world.limits = (451, 1 << 30);
+    world.limits = LimitSettings::new(451_u64, 1_u64 << 30);
     let hospital = world.start();
     // A part of it would mislead.
     let result = hospital.export(export(json!({ "level": "system" }))).await;
@@ -196,7 +198,7 @@ async fn limits_cut_or_deny() {
     assert_eq!(count, 7, "{result}");
     assert_eq!(result["_meta"][format!("{H}.minimization")]["truncated"], true);
     hospital.stop().await;
-    world.limits = (1_000, 10_000);
+    world.limits = LimitSettings::new(1_000_u64, 10_000_u64);
     let hospital = world.start();
     let result = hospital.export(export(json!({ "level": "system" }))).await;
     assert_eq!(result["_meta"][format!("{H}.denial")]["code"], "result_too_large");

@@ -7,19 +7,24 @@ use mcp_core::server::{RequestContext, ServedTool};
 use mcp_ext_healthcare::protocol::ToolMetadata;
 use mcp_ext_healthcare::server::{Disclosed, HealthCx, HealthError, Permitted, RecordTool};
 use mcp_tasks::{TaskPolicy, TaskTool};
-use mcp_testkit::request;
+use mcp_testkit::{eventually, request};
 use serde_json::json;
 
-use crate::world::{H, World, eventually, export, knowing, lines, plain};
+use crate::world::{H, Hospital, World, export, knowing, lines, plain};
+
+/// An export that is done with observations and waits for patients.
+async fn halfway(world: &World) -> (Hospital, String) {
+    world.source.is_closed.store(true, Ordering::SeqCst);
+    let hospital = world.start();
+    let id = hospital.create(export(json!({ "level": "system" }))).await;
+    eventually(async || (world.source.waiting.load(Ordering::SeqCst) > 0).then_some(())).await;
+    (hospital, id)
+}
 
 #[tokio::test]
 async fn an_export_goes_on_where_it_was() {
     let world = World::new();
-    world.source.is_closed.store(true, Ordering::SeqCst);
-    let first = world.start();
-    let id = first.create(export(json!({ "level": "system" }))).await;
-    // It is done with observations and waits for patients.
-    eventually(async || (world.source.waiting.load(Ordering::SeqCst) > 0).then_some(())).await;
+    let (first, id) = halfway(&world).await;
     let asked = world.source.observed.load(Ordering::SeqCst);
     let message = first.get(&id).await["statusMessage"].as_str().unwrap_or_default().to_owned();
     assert!(!message.contains("anna"), "{message}");
@@ -44,12 +49,29 @@ async fn an_export_goes_on_where_it_was() {
 }
 
 #[tokio::test]
+async fn an_export_that_ended_unseen_ends_again() {
+    let world = World::new();
+    let first = world.start();
+    // All files are written, and the event is not.
+    first.trail.gate.forget_permits(tokio::sync::Semaphore::MAX_PERMITS);
+    let id = first.create(export(json!({ "level": "system" }))).await;
+    let is_last = |path: &std::path::PathBuf| path.ends_with("manifest.json");
+    eventually(async || world.all_files().iter().any(is_last).then_some(())).await;
+    assert_eq!(first.get(&id).await["status"], "working");
+    let asked = world.source.observed.load(Ordering::SeqCst);
+    first.stop().await;
+    let second = world.start();
+    let result = second.end(&id).await["result"].clone();
+    assert_eq!(lines(world.files.path(), &result, "Observation").len(), 450, "{result}");
+    assert_eq!(world.source.observed.load(Ordering::SeqCst), asked, "nothing was asked for twice");
+    assert!(second.trail.events()[0].to_string().contains("Observation/o449"));
+    second.stop().await;
+}
+
+#[tokio::test]
 async fn files_that_were_changed_meanwhile_are_not_linked() {
     let world = World::new();
-    world.source.is_closed.store(true, Ordering::SeqCst);
-    let first = world.start();
-    let id = first.create(export(json!({ "level": "system" }))).await;
-    eventually(async || (world.source.waiting.load(Ordering::SeqCst) > 0).then_some(())).await;
+    let (first, id) = halfway(&world).await;
     first.stop().await;
     let files = world.all_files();
     let observations = files.iter().find(|path| path.ends_with("Observation.ndjson")).unwrap();
@@ -65,10 +87,7 @@ async fn files_that_were_changed_meanwhile_are_not_linked() {
 #[tokio::test]
 async fn cancelling_ends_the_export() {
     let world = World::new();
-    world.source.is_closed.store(true, Ordering::SeqCst);
-    let hospital = world.start();
-    let id = hospital.create(export(json!({ "level": "system" }))).await;
-    eventually(async || (world.source.waiting.load(Ordering::SeqCst) > 0).then_some(())).await;
+    let (hospital, id) = halfway(&world).await;
     let cancel = knowing(request("tasks/cancel").param("taskId", id.as_str()));
     hospital.send(cancel).await.assert_result();
     assert_eq!(hospital.end(&id).await["status"], "cancelled");

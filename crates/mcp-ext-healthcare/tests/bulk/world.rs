@@ -23,7 +23,7 @@ use mcp_ext_healthcare::store::MemoryRecords;
 use mcp_ext_healthcare::{PatientCompartment, Record};
 use mcp_tasks::Tasks;
 use mcp_tasks::store::{MemoryStore, TaskStore};
-use mcp_testkit::{Answer, Message, RawClient, call_tool, request};
+use mcp_testkit::{Answer, Message, RawClient, call_tool, eventually, request};
 use mcp_trust::pseudonym::{PseudonymKey, Pseudonymizer};
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
@@ -53,12 +53,22 @@ impl AccessPolicy for Tokens {
     }
 }
 
-#[derive(Clone, Default)]
-pub(crate) struct Trail(Arc<Mutex<Vec<Value>>>);
+/// Keeps events, and can be held up before it does.
+#[derive(Clone)]
+pub(crate) struct Trail {
+    events: Arc<Mutex<Vec<Value>>>,
+    pub(crate) gate: Arc<Semaphore>,
+}
+
+impl Default for Trail {
+    fn default() -> Self {
+        Self { events: Arc::default(), gate: Arc::new(Semaphore::new(Semaphore::MAX_PERMITS)) }
+    }
+}
 
 impl Trail {
     pub(crate) fn events(&self) -> Vec<Value> {
-        self.0.lock().unwrap().clone()
+        self.events.lock().unwrap().clone()
     }
 }
 
@@ -66,7 +76,8 @@ impl Trail {
 impl AuditTrail for Trail {
     async fn record(&self, event: &AuditEvent) -> Result<Receipt, AuditError> {
         let fhir = serde_json::from_str(&event.to_fhir().to_string()).unwrap();
-        self.0.lock().unwrap().push(fhir);
+        let _passing = self.gate.acquire().await.unwrap();
+        self.events.lock().unwrap().push(fhir);
         Ok(Receipt::new(event.id.clone(), event.recorded.clone(), "sha256:00"))
     }
 }
@@ -152,7 +163,7 @@ pub(crate) struct World {
     pub(crate) source: Source,
     pub(crate) store: Arc<dyn TaskStore>,
     pub(crate) files: tempfile::TempDir,
-    pub(crate) limits: (u64, u64),
+    pub(crate) limits: LimitSettings,
     pub(crate) extra: Vec<fn() -> ServedTool>,
     /// Every instance has the same key.
     names: Pseudonymizer,
@@ -164,7 +175,7 @@ impl World {
             source: Source::new(),
             store: Arc::new(MemoryStore::new()),
             files: tempfile::tempdir().unwrap(),
-            limits: (100_000, 1 << 30),
+            limits: LimitSettings::new(100_000_u64, 1_u64 << 30),
             extra: Vec::new(),
             names: Pseudonymizer::new(PseudonymKey::random().unwrap()),
         }
@@ -177,7 +188,7 @@ impl World {
     pub(crate) fn start(&self) -> Hospital {
         let trail = Trail::default();
         let levels = [Level::Patient, Level::Group, Level::System];
-        let bulk = BulkExport::new(self.folder(), levels).limits(self.limits.0, self.limits.1);
+        let bulk = BulkExport::new(self.folder(), levels).limits(self.limits.clone());
         let names = self.names.clone();
         let healthcare =
             Healthcare::builder(Tokens, PatientCompartment::new(FhirVersion::R4), trail.clone())
@@ -260,18 +271,6 @@ impl Hospital {
     pub(crate) async fn send(&self, message: Message) -> Answer {
         self.raw.send(message).await
     }
-}
-
-pub(crate) async fn eventually<T, F: Future<Output = Option<T>>>(mut look: impl FnMut() -> F) -> T {
-    let looking = async {
-        loop {
-            if let Some(found) = look().await {
-                return found;
-            }
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(60), looking).await.expect("not within a minute")
 }
 
 /// Of a client that may have everything and knows no tasks.

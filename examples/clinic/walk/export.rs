@@ -17,7 +17,7 @@ use mcp_trust::digest::Digest;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::walk::{Error, Visit, transport};
+use super::{Error, Visit, transport};
 
 /// How wide the bar is.
 const WIDTH: usize = 24;
